@@ -1,1 +1,17 @@
-//! stub
+//! The performance model of LLM serving and the search over deployments.
+//!
+//! Pure: no I/O, no clock, no threads; the same input gives the same bytes on every target. Modules are
+//! declared in dependency order, and a module imports only from modules above it.
+
+pub mod quant;
+pub mod backend;
+pub mod source;
+pub mod model;
+pub mod system;
+pub mod catalog;
+pub mod parallel;
+pub mod scenario;
+pub mod rows;
+pub mod view;
+pub mod explain;
+pub mod problem;

@@ -1,0 +1,141 @@
+//! What a search keeps: every layout that fits, free of any SLO and of the GPU budget.
+
+use serde::{Deserialize, Serialize};
+
+use crate::parallel::Parallel;
+use crate::source::Evidence;
+
+/// GPU memory use of one worker, bytes per GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Weights.
+    pub weights: f64,
+    /// KV cache of a full batch.
+    pub kv_cache: f64,
+    /// Activations.
+    pub activations: f64,
+    /// Communication buffers.
+    pub comm: f64,
+    /// Runtime and everything else.
+    pub other: f64,
+    /// What the GPU has.
+    pub capacity: f64,
+}
+
+impl MemoryUse {
+    /// Everything together, bytes.
+    pub fn total(&self) -> f64 {
+        self.weights + self.activations + self.kv_cache + self.comm + self.other
+    }
+}
+
+/// One aggregated replica: in-flight batching on one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AggRow {
+    /// Layout of the worker.
+    pub parallel: Parallel,
+    /// Requests per attention-DP rank.
+    pub batch: u32,
+    /// Prefill tokens of a mixed step.
+    pub ctx_tokens: u32,
+    /// Time to first token, ms.
+    pub ttft_ms: f64,
+    /// Inter-token latency, ms.
+    pub itl_ms: f64,
+    /// Requests per second of one replica.
+    pub requests_per_sec: f64,
+    /// Requests in flight on one replica.
+    pub concurrency: u32,
+    /// Memory per GPU.
+    pub memory: MemoryUse,
+    /// What the latencies rest on.
+    pub evidence: Evidence,
+}
+
+/// One prefill worker.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrefillRow {
+    /// Layout of the worker.
+    pub parallel: Parallel,
+    /// Requests per attention-DP rank.
+    pub batch: u32,
+    /// Time to first token with queueing, ms.
+    pub ttft_ms: f64,
+    /// Requests per second of one worker.
+    pub requests_per_sec: f64,
+    /// Memory per GPU.
+    pub memory: MemoryUse,
+    /// What the latencies rest on.
+    pub evidence: Evidence,
+}
+
+/// One decode worker.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecodeRow {
+    /// Layout of the worker.
+    pub parallel: Parallel,
+    /// Requests per attention-DP rank.
+    pub batch: u32,
+    /// Inter-token latency, ms.
+    pub itl_ms: f64,
+    /// Requests per second of one worker.
+    pub requests_per_sec: f64,
+    /// Requests in flight on one worker.
+    pub concurrency: u32,
+    /// Memory per GPU.
+    pub memory: MemoryUse,
+    /// What the latencies rest on.
+    pub evidence: Evidence,
+}
+
+/// How many candidates of one worker size passed each stage; each count includes the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stages {
+    /// GPUs of one worker.
+    pub gpus: u32,
+    /// Enumerated.
+    pub tried: u64,
+    /// Weights, activations and buffers fit.
+    pub fit_memory: u64,
+    /// The KV cache of the batch fits too.
+    pub fit_kv: u64,
+    /// Every operator has measured data.
+    pub measured: u64,
+}
+
+/// Candidates by role and worker size.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Aggregated replicas.
+    pub agg: Vec<Stages>,
+    /// Prefill workers.
+    pub prefill: Vec<Stages>,
+    /// Decode workers.
+    pub decode: Vec<Stages>,
+    /// Operators without data that candidates were rejected for, each once.
+    pub gaps: Vec<String>,
+}
+
+/// Everything a search keeps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Aggregated replicas.
+    pub agg: Vec<AggRow>,
+    /// Prefill workers.
+    pub prefill: Vec<PrefillRow>,
+    /// Decode workers.
+    pub decode: Vec<DecodeRow>,
+    /// Counts.
+    pub tally: Tally,
+    /// Ready-made points of the `Reference` policy, which cannot be composed again from rows.
+    pub fixed: Option<FixedPoints>,
+}
+
+/// Points of the `Reference` policy and the order it ranks them in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FixedPoints {
+    /// Every configuration that the reference search keeps.
+    pub points: Vec<crate::view::Point>,
+    /// Its picks, best first, as indices into `points`.
+    pub picks: Vec<usize>,
+}

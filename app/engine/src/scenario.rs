@@ -1,0 +1,146 @@
+//! What the user typed: plain, always constructible, not yet checked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::quant::{FmhaQuant, KvQuant, Quant};
+
+/// One question: which deployment of this model serves this traffic within this SLO at the lowest cost?
+///
+/// The default is the question the page opens on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Model id, such as `Qwen/Qwen3-32B-FP8`.
+    pub model: String,
+    /// GPU system id, such as `h100_sxm`; prefill side when `decode_system` is set.
+    pub system: String,
+    /// System of the decode workers, when it differs.
+    pub decode_system: Option<String>,
+    /// Inference engine.
+    pub backend: Backend,
+    /// Data version; none means the current one.
+    pub version: Option<String>,
+    /// Request shape.
+    pub workload: Workload,
+    /// Latency targets.
+    pub sla: Sla,
+    /// What to optimise for.
+    pub goal: Goal,
+    /// Serving modes to search.
+    pub serving: Serving,
+    /// Precisions that override those of the checkpoint.
+    pub quant: QuantChoice,
+    /// Engine settings.
+    pub engine: EngineOptions,
+    /// How to search.
+    pub policy: Policy,
+}
+
+/// Tokens of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Input tokens, cached ones included.
+    pub isl: u32,
+    /// Output tokens.
+    pub osl: u32,
+    /// Leading input tokens that are already cached.
+    pub prefix: u32,
+}
+
+/// Latency targets.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sla {
+    /// Time to first token, ms.
+    pub ttft_ms: f64,
+    /// Inter-token latency, ms (first token excluded).
+    pub itl_ms: f64,
+    /// End-to-end latency of a request, ms; when set it replaces the ITL target.
+    pub request_latency_ms: Option<f64>,
+    /// Hide everything beyond the targets instead of dimming it.
+    pub strict: bool,
+}
+
+/// What to optimise for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Goal {
+    /// The highest throughput on this many GPUs.
+    Gpus(u32),
+    /// The fewest GPUs that serve this many requests per second.
+    RequestRate(f64),
+    /// The fewest GPUs that hold this many requests in flight.
+    Concurrency(u32),
+}
+
+/// Serving modes to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Serving {
+    /// Aggregated and disaggregated.
+    Both,
+    /// Prefill and decode on the same workers.
+    Agg,
+    /// Prefill and decode on separate workers.
+    Disagg,
+}
+
+impl Serving {
+    /// Whether aggregated serving is searched.
+    pub const fn agg(self) -> bool {
+        matches!(self, Self::Both | Self::Agg)
+    }
+    /// Whether disaggregated serving is searched.
+    pub const fn disagg(self) -> bool {
+        matches!(self, Self::Both | Self::Disagg)
+    }
+}
+
+/// Precisions that override those of the checkpoint; none keeps the checkpoint's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuantChoice {
+    /// Dense weight matrices.
+    pub gemm: Option<Quant>,
+    /// KV cache.
+    pub kv: Option<KvQuant>,
+    /// Prefill attention.
+    pub fmha: Option<FmhaQuant>,
+}
+
+/// Engine settings; the defaults are the backend's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EngineOptions {
+    /// Search finer context-token budgets per mixed step (aggregated serving).
+    pub chunked_prefill: bool,
+    /// Share of GPU memory for the KV cache, in (0, 1].
+    pub free_memory_fraction: Option<f64>,
+    /// KV slot length in tokens (TensorRT-LLM, aggregated serving).
+    pub max_seq_len: Option<u32>,
+    /// Also search pipeline parallel sizes 2 and 4.
+    pub pipeline: bool,
+}
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Policy {
+    /// Every layout and cluster split; exact batches at the SLO.
+    Exhaustive,
+    /// The grids, rounding and limits of AI Configurator 0.12.0, pick for pick.
+    Reference,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            model: "Qwen/Qwen3-32B-FP8".to_owned(),
+            system: "h100_sxm".to_owned(),
+            decode_system: None,
+            backend: Backend::Trtllm,
+            version: None,
+            workload: Workload { isl: 4000, osl: 500, prefix: 0 },
+            sla: Sla { ttft_ms: 500.0, itl_ms: 30.0, request_latency_ms: None, strict: false },
+            goal: Goal::Gpus(32),
+            serving: Serving::Both,
+            quant: QuantChoice::default(),
+            engine: EngineOptions::default(),
+            policy: Policy::Exhaustive,
+        }
+    }
+}

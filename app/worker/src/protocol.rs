@@ -1,0 +1,118 @@
+//! What crosses the worker boundary.
+//!
+//! Messages are postcard bytes, private to one build: page and worker compare builds before anything else.
+
+use engine::explain::Explanation;
+use engine::problem::ScenarioError;
+use engine::rows::Rows;
+use engine::scenario::Scenario;
+use engine::view::Layout;
+use serde::{Deserialize, Serialize};
+
+/// Number of a search; grows with each one.
+pub type SearchId = u32;
+
+/// From the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Answer this scenario; replaces any search before it.
+    Search {
+        /// Number of this search.
+        id: SearchId,
+        /// The question.
+        scenario: Box<Scenario>,
+    },
+    /// Break the time of a layout of the last answered search down by operator.
+    Explain {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The layout.
+        layout: Layout,
+    },
+    /// Stop the search.
+    Cancel {
+        /// Its number.
+        id: SearchId,
+    },
+}
+
+/// From the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The worker listens.
+    Ready {
+        /// Its build.
+        build: String,
+    },
+    /// Tables are on their way.
+    Loading {
+        /// The search that needs them.
+        id: SearchId,
+        /// Bytes received.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The search is under way.
+    Progress {
+        /// Its number.
+        id: SearchId,
+        /// Layouts done.
+        done: u32,
+        /// Layouts in all.
+        total: u32,
+    },
+    /// The answer.
+    Found {
+        /// The search.
+        id: SearchId,
+        /// Everything it keeps.
+        rows: Box<Rows>,
+        /// Identity of the data it used.
+        data: String,
+        /// Time spent searching, ms (tables already loaded).
+        elapsed_ms: f64,
+    },
+    /// A breakdown by operator.
+    Explained {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The layout asked for.
+        layout: Layout,
+        /// Its breakdown.
+        explanation: Explanation,
+    },
+    /// No answer.
+    Failed {
+        /// The search.
+        id: SearchId,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The scenario cannot be answered as it stands.
+    Scenario(ScenarioError),
+    /// A file of measured tables is damaged, foreign or newer than this page.
+    Pack {
+        /// File name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file could not be fetched.
+    Network {
+        /// What was fetched.
+        url: String,
+        /// HTTP status; none when nothing answered.
+        status: Option<u16>,
+    },
+    /// The worker stopped working; it has been started again.
+    Crashed {
+        /// What it said last.
+        why: String,
+    },
+}
