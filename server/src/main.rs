@@ -1,2 +1,80 @@
-//! stub
-fn main() {}
+//! The server's program: reads the command line, opens the port, serves until a signal.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use server::{AppState, Config, LogFormat, StartError, bind, run};
+use tracing::warn;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match start(Config::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(config: Config) -> Result<(), StartError> {
+    init_log(&config)?;
+    let listener = bind(config.listen).await?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen {
+        address: config.listen,
+        source,
+    })?;
+    let state = AppState::new(config.site);
+    if let Some(message) = state.missing() {
+        warn!("{message}");
+    }
+    // The signals are caught before the address is announced: whoever reads it may send one.
+    let signals = signals()?;
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(
+        io::stdout(),
+        "The page is at http://{address}/ (stop with Ctrl-C)"
+    );
+    run(listener, state, signals).await
+}
+
+fn init_log(config: &Config) -> Result<(), StartError> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|why| StartError::LogRules {
+        rules: config.log.clone(),
+        why: why.to_string(),
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Completes at the first interrupt or request to end.
+#[cfg(unix)]
+fn signals() -> Result<impl Future<Output = ()>, StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Serve)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Serve)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes at the first interrupt.
+#[cfg(not(unix))]
+fn signals() -> Result<impl Future<Output = ()>, StartError> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
