@@ -8,11 +8,15 @@
 //!
 //! This crate knows bytes and tables, not models. It does no I/O: callers hand it bytes.
 
+mod bytes;
+mod check;
 mod codec;
 mod grid;
 mod index;
 mod pack;
+mod section;
 
+pub use codec::content_hash;
 pub use grid::{Grid, Level};
 pub use index::{Index, IndexError, PackEntry, PackFile};
 pub use pack::{FORMAT_VERSION, FileInfo, Key, Pack, PackError, Slice, Table, TableInfo};
