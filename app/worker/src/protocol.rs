@@ -39,7 +39,7 @@ pub enum Request {
 /// From the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
-    /// The worker listens.
+    /// The worker listens. Stays the first variant, so that builds can always tell each other apart.
     Ready {
         /// Its build.
         build: String,
@@ -114,5 +114,17 @@ pub enum Failure {
     Crashed {
         /// What it said last.
         why: String,
+    },
+    /// This browser does not run the worker.
+    Unsupported {
+        /// What it said.
+        why: String,
+    },
+    /// Page and worker come from different builds, and loading the page again did not help.
+    OtherBuild {
+        /// Build of the page.
+        page: String,
+        /// Build of the worker.
+        worker: String,
     },
 }
