@@ -1,3 +1,13 @@
 //! The search in a web worker: both ends of the boundary and the vocabulary between them.
+//!
+//! * [`protocol`] and [`codec`]: what crosses the boundary, and its bytes.
+//! * [`session`]: the page's end as a pure state machine: latest wins, restart after a crash.
+//! * [`client`]: the page's end in the browser.
 
 pub mod protocol;
+pub mod codec;
+pub mod session;
+pub mod client;
+
+/// Identity of the code on both ends: the same sources give the same text.
+pub const BUILD: &str = env!("WORKER_BUILD");

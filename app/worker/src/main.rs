@@ -1,2 +1,3 @@
-//! stub
+//! The program that runs in the web worker.
+
 fn main() {}

@@ -1,0 +1,200 @@
+//! The page's end in the browser: starts the worker and talks to it.
+//!
+//! Compiles on every target, so that whatever uses it does too; outside a browser nothing starts.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use engine::scenario::Scenario;
+use engine::view::Layout;
+use gloo::events::EventListener;
+use gloo::storage::{SessionStorage, Storage};
+use gloo::timers::callback::Timeout;
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ErrorEvent, MessageEvent, Worker};
+
+use crate::codec;
+use crate::protocol::{Reply, Request, SearchId};
+use crate::session::{Session, Step};
+
+/// When a worker that has not said a word is reported.
+const PATIENCE_MS: u32 = 30_000;
+
+/// Under which name the browser tab remembers for which worker the page was loaded again.
+const RELOADED: &str = "configurator.reloaded-for";
+
+/// The search, seen from the page. Clones share one worker; it stops when the last one is dropped.
+#[derive(Clone)]
+pub struct Client {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    on_reply: Box<dyn Fn(Reply)>,
+    session: RefCell<Session>,
+    running: RefCell<Option<Running>>,
+}
+
+/// A started worker and what listens to it; dropping it stops both.
+struct Running {
+    worker: Worker,
+    _listeners: [EventListener; 3],
+    _patience: Timeout,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.worker.terminate();
+    }
+}
+
+impl Client {
+    /// Starts the classic worker script at `url`.
+    ///
+    /// `on_reply` gets every reply to the latest search: `Loading`, `Progress`, `Found`, `Explained`, `Failed`.
+    /// It is called from an event of the browser or from within a call of this client.
+    pub fn spawn(url: &str, on_reply: impl Fn(Reply) + 'static) -> Self {
+        let inner = Rc::new(Inner {
+            url: url.to_owned(),
+            on_reply: Box::new(on_reply),
+            session: RefCell::new(Session::new()),
+            running: RefCell::new(None),
+        });
+        inner.perform(vec![Step::Start]);
+        Self { inner }
+    }
+
+    /// Asks; replaces any search before it.
+    pub fn search(&self, scenario: &Scenario) -> SearchId {
+        let (id, steps) = self.inner.session.borrow_mut().search(scenario);
+        self.inner.perform(steps);
+        id
+    }
+
+    /// Asks for the breakdown of a layout of the latest search, which must have been answered.
+    pub fn explain(&self, id: SearchId, layout: Layout) {
+        let steps = self.inner.session.borrow_mut().explain(id, layout);
+        self.inner.perform(steps);
+    }
+
+    /// Gives up a search that is under way.
+    pub fn cancel(&self, id: SearchId) {
+        let steps = self.inner.session.borrow_mut().cancel(id);
+        self.inner.perform(steps);
+    }
+}
+
+impl Inner {
+    fn perform(self: &Rc<Self>, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Post(request) => self.post(&request),
+                Step::Deliver(reply) => (self.on_reply)(reply),
+                Step::Start => self.start(),
+                Step::Reload { worker } => self.reload(worker),
+            }
+        }
+    }
+
+    fn start(self: &Rc<Self>) {
+        self.running.take();
+        match Running::start(&self.url, &Rc::downgrade(self)) {
+            Ok(running) => {
+                self.running.replace(Some(running));
+            }
+            Err(error) => {
+                let steps = self.session.borrow_mut().unsupported(describe(&error));
+                self.perform(steps);
+            }
+        }
+    }
+
+    fn post(self: &Rc<Self>, request: &Request) {
+        let sent = match codec::encode(request) {
+            Ok(bytes) => match self.running.borrow().as_ref() {
+                Some(running) => post(&running.worker, &bytes).map_err(|error| describe(&error)),
+                None => Err("no worker is running".to_owned()),
+            },
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = sent {
+            let steps = self.session.borrow_mut().broke(why);
+            self.perform(steps);
+        }
+    }
+
+    fn reload(self: &Rc<Self>, worker: String) {
+        let before: Option<String> = SessionStorage::get(RELOADED).ok();
+        let reloads = before.as_ref() != Some(&worker)
+            && SessionStorage::set(RELOADED, &worker).is_ok()
+            && web_sys::window().is_some_and(|window| window.location().reload().is_ok());
+        if !reloads {
+            let steps = self.session.borrow_mut().reload_was_in_vain(worker);
+            self.perform(steps);
+        }
+    }
+
+    fn message(self: &Rc<Self>, data: &JsValue) {
+        let reply = match data.dyn_ref::<ArrayBuffer>() {
+            Some(buffer) => codec::decode::<Reply>(&Uint8Array::new(buffer).to_vec()).map_err(|error| error.to_string()),
+            None => Err("not a message of this build".to_owned()),
+        };
+        let steps = match reply {
+            Ok(reply) => self.session.borrow_mut().reply(reply),
+            Err(why) => self.session.borrow_mut().broke(why),
+        };
+        self.perform(steps);
+    }
+}
+
+impl Running {
+    fn start(url: &str, inner: &Weak<Inner>) -> Result<Self, JsValue> {
+        let worker = Worker::new(url)?;
+        let listener = |kind: &'static str, act: fn(&Rc<Inner>, &web_sys::Event)| {
+            let inner = Weak::clone(inner);
+            EventListener::new(&worker, kind, move |event| {
+                if let Some(inner) = inner.upgrade() {
+                    act(&inner, event);
+                }
+            })
+        };
+        let listeners = [
+            listener("message", |inner, event| {
+                if let Some(event) = event.dyn_ref::<MessageEvent>() {
+                    inner.message(&event.data());
+                }
+            }),
+            listener("messageerror", |inner, _| inner.message(&JsValue::NULL)),
+            listener("error", |inner, event| {
+                let why = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
+                let why = why.filter(|why| !why.is_empty()).unwrap_or_else(|| "its script did not load".to_owned());
+                let steps = inner.session.borrow_mut().broke(why);
+                inner.perform(steps);
+            }),
+        ];
+        let inner = Weak::clone(inner);
+        let patience = Timeout::new(PATIENCE_MS, move || {
+            if let Some(inner) = inner.upgrade() {
+                let why = format!("it has not answered for {} s", PATIENCE_MS / 1000);
+                let steps = inner.session.borrow_mut().slow(why);
+                inner.perform(steps);
+            }
+        });
+        Ok(Self { worker, _listeners: listeners, _patience: patience })
+    }
+}
+
+/// Posts bytes without a second copy of them.
+fn post(worker: &Worker, bytes: &[u8]) -> Result<(), JsValue> {
+    let buffer = Uint8Array::from(bytes).buffer();
+    worker.post_message_with_transfer(&buffer, &Array::of1(&buffer))
+}
+
+fn describe(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => "the browser gave no reason".to_owned(),
+    }
+}
