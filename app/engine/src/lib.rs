@@ -15,3 +15,6 @@ pub mod rows;
 pub mod view;
 pub mod explain;
 pub mod problem;
+pub mod format;
+pub mod link;
+pub mod text;
