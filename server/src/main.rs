@@ -1,12 +1,14 @@
 //! The server's program: reads the command line, opens the port, serves until a signal.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use server::{AppState, Config, LogFormat, StartError, bind, run};
 use tracing::warn;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,16 +43,22 @@ async fn start(config: Config) -> Result<(), StartError> {
 }
 
 fn init_log(config: &Config) -> Result<(), StartError> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|why| StartError::LogRules {
-        rules: config.log.clone(),
-        why: why.to_string(),
-    })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let rules = config
+        .log
+        .parse::<Targets>()
+        .map_err(|why| StartError::LogRules {
+            rules: config.log.clone(),
+            why: why.to_string(),
+        })?;
+    let mut lines = fmt::layer().with_writer(io::stderr);
+    // Colours belong on a screen, not in a file.
+    if !io::stderr().is_terminal() {
+        lines = lines.with_ansi(false);
+    }
+    let log = tracing_subscriber::registry().with(rules);
     match config.log_format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with(lines.with_target(false)).init(),
+        LogFormat::Json => log.with(lines.json()).init(),
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The program itself: its first line, its messages, its end at a signal.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;

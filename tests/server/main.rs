@@ -1,5 +1,7 @@
 //! The server as a browser meets it: `app()` in process, and a real port where the socket matters.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 mod caching;
 mod fixture;
 mod navigation;
