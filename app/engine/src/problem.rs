@@ -1,6 +1,17 @@
 //! From what the user typed to what the engine needs; every user-input error lives here.
 
+use std::sync::Arc;
+
+use perf_data::{Index, Pack, PackEntry, PackFile};
 use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::catalog::Catalog;
+use crate::model::ModelSpec;
+use crate::perf::PerfDb;
+use crate::quant::{FmhaQuant, Precision, Quant};
+use crate::scenario::{Goal, Scenario};
+use crate::system::SystemSpec;
 
 /// Why a scenario cannot be answered; the user can fix it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -128,4 +139,283 @@ impl std::fmt::Display for Field {
             Self::MaxSeqLen => "max sequence length",
         })
     }
+}
+
+/// Most GPUs a scenario may ask for.
+pub const MAX_GPUS: u32 = 16_384;
+/// Longest input or output, tokens.
+pub const MAX_TOKENS: u32 = 10_000_000;
+
+/// One side of a deployment, before its tables are loaded.
+#[derive(Clone, Debug)]
+struct SidePlan {
+    system: Arc<SystemSpec>,
+    version: String,
+    data_id: String,
+    precision: Precision,
+    files: Vec<PackFile>,
+}
+
+/// A checked scenario: what it means and which tables it needs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    scenario: Scenario,
+    model: Arc<ModelSpec>,
+    prefill: SidePlan,
+    decode: Option<SidePlan>,
+}
+
+/// One side of a deployment with its tables.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// GPU system.
+    pub system: Arc<SystemSpec>,
+    /// Data version.
+    pub version: String,
+    /// Precisions it runs with.
+    pub precision: Precision,
+    /// Measured tables.
+    pub db: PerfDb,
+}
+
+/// Everything a search needs.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The question.
+    pub scenario: Scenario,
+    /// The model.
+    pub model: Arc<ModelSpec>,
+    /// Aggregated and prefill workers.
+    pub prefill: Side,
+    /// Decode workers, when their system differs.
+    pub decode: Option<Side>,
+}
+
+impl Plan {
+    /// Checks a scenario and finds out which pack files it needs.
+    pub fn resolve(scenario: &Scenario, catalog: &Catalog, index: &Index) -> Result<Self, ScenarioError> {
+        check_numbers(scenario)?;
+        let model = catalog.model(&scenario.model).ok_or_else(|| ScenarioError::UnknownModel {
+            id: scenario.model.clone(),
+            close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
+        })?;
+        if !model.family.is_built() {
+            let (model, family) = (model.id.clone(), model.family.name().to_owned());
+            return Err(ScenarioError::NotBuilt { model, family });
+        }
+        let prefill = side(scenario, model, &scenario.system, catalog, index)?;
+        let decode = match &scenario.decode_system {
+            Some(system) if *system != scenario.system && scenario.serving.disagg() => {
+                Some(side(scenario, model, system, catalog, index)?)
+            }
+            _ => None,
+        };
+        Ok(Self { scenario: scenario.clone(), model: Arc::new(model.clone()), prefill, decode })
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &SidePlan> {
+        std::iter::once(&self.prefill).chain(&self.decode)
+    }
+
+    /// Pack files that must be loaded first.
+    pub fn files(&self) -> Vec<&PackFile> {
+        self.sides().flat_map(|side| &side.files).collect()
+    }
+
+    /// Identity of the data the answer rests on.
+    pub fn data_id(&self) -> String {
+        self.sides().map(|side| side.data_id.as_str()).collect::<Vec<_>>().join("-")
+    }
+
+    /// Precisions of aggregated and prefill workers.
+    pub fn precision(&self) -> Precision {
+        self.prefill.precision
+    }
+}
+
+impl Problem {
+    /// Joins a plan with its tables; `pack` finds a decoded file by name.
+    pub fn new(plan: Plan, pack: impl Fn(&str) -> Option<Arc<Pack>>) -> Result<Self, ScenarioError> {
+        let backend = plan.scenario.backend;
+        let load = |side: SidePlan| {
+            let load = |file: &PackFile| pack(&file.name).ok_or_else(|| no_table(&side.system, backend, file, &[]));
+            let packs = side.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+            let db = PerfDb::new(Arc::clone(&side.system), packs);
+            Ok(Side { system: side.system, version: side.version, precision: side.precision, db })
+        };
+        let prefill = load(plan.prefill)?;
+        let decode = plan.decode.map(load).transpose()?;
+        Ok(Self { scenario: plan.scenario, model: plan.model, prefill, decode })
+    }
+
+    /// The side that decode workers run on.
+    pub fn decode_side(&self) -> &Side {
+        self.decode.as_ref().unwrap_or(&self.prefill)
+    }
+}
+
+fn no_table(system: &SystemSpec, backend: Backend, file: &PackFile, have: &[&PackFile]) -> ScenarioError {
+    ScenarioError::NoTable {
+        system: system.id.clone(),
+        backend: backend.name().to_owned(),
+        table: file.family.clone(),
+        precision: file.precision.clone(),
+        have: have.iter().map(|file| file.precision.clone()).collect(),
+    }
+}
+
+fn side(
+    scenario: &Scenario,
+    model: &ModelSpec,
+    system: &str,
+    catalog: &Catalog,
+    index: &Index,
+) -> Result<SidePlan, ScenarioError> {
+    let spec = catalog.system(system).ok_or_else(|| ScenarioError::UnknownSystem {
+        id: system.to_owned(),
+        close: closest(system, catalog.systems.iter().map(|system| &system.id)),
+    })?;
+    let backend = scenario.backend;
+    let pack = index.pack(system, backend.name()).ok_or_else(|| ScenarioError::NoPack {
+        system: system.to_owned(),
+        backend: backend.name().to_owned(),
+        systems: index.packs.iter().filter(|pack| pack.backend == backend.name()).map(|p| p.system.clone()).collect(),
+    })?;
+    if let Some(version) = scenario.version.as_ref().filter(|v| *v != "current" && **v != pack.version) {
+        return Err(ScenarioError::UnknownVersion {
+            system: system.to_owned(),
+            backend: backend.name().to_owned(),
+            version: version.clone(),
+            have: vec![pack.version.clone()],
+        });
+    }
+    let precision = precision(scenario, model, spec, pack);
+    let pipes = [precision.gemm.pipe(), precision.fmha.pipe()];
+    if let Some(pipe) = pipes.into_iter().find(|&pipe| spec.peak(pipe).is_none()) {
+        return Err(ScenarioError::NoPeak { system: system.to_owned(), pipe: pipe.name().to_owned() });
+    }
+    let files = files(precision, spec, backend, pack)?;
+    let (version, data_id) = (pack.version.clone(), pack.id.clone());
+    Ok(SidePlan { system: Arc::new(spec.clone()), version, data_id, precision, files })
+}
+
+/// Precisions a worker runs with: the checkpoint's, unless the user chose, the backend cannot or no data exist.
+fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: &PackEntry) -> Precision {
+    let choice = scenario.quant;
+    let mut out = model.quant;
+    out.kv = choice.kv.unwrap_or(out.kv);
+    if let Some(fmha) = choice.fmha {
+        out.fmha = fmha;
+    } else if out.fmha == FmhaQuant::Fp8 {
+        let has = |fmha: FmhaQuant| pack.file("context_attention", &format!("{fmha}-{}", out.kv)).is_some();
+        if scenario.backend == Backend::Vllm || (!has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16)) {
+            out.fmha = FmhaQuant::Bf16;
+        }
+    }
+    if let Some(gemm) = choice.gemm {
+        out.gemm = gemm;
+    } else if system.sm_version.is_none_or(|sm| sm < 100) {
+        // Only Blackwell multiplies 4-bit floats; elsewhere the weights are unpacked to 16 bits.
+        let unpacked = |quant| if quant == Quant::Nvfp4 { Quant::Nvfp4Wo } else { quant };
+        out.gemm = unpacked(out.gemm);
+        out.moe = unpacked(out.moe);
+    }
+    out
+}
+
+/// Pack files that the operators of a dense model read.
+fn files(
+    precision: Precision,
+    system: &SystemSpec,
+    backend: Backend,
+    pack: &PackEntry,
+) -> Result<Vec<PackFile>, ScenarioError> {
+    let is_static = precision.gemm == Quant::Fp8Static;
+    let gemm = if is_static { Quant::Fp8 } else { precision.gemm };
+    let mut wanted = vec![("gemm", gemm.name().to_owned())];
+    if gemm != Quant::Bf16 {
+        wanted.push(("gemm", Quant::Bf16.name().to_owned()));
+    }
+    if is_static {
+        wanted.push(("quantize", String::new()));
+    }
+    wanted.push(("context_attention", format!("{}-{}", precision.fmha, precision.kv)));
+    wanted.push(("generation_attention", precision.kv.name().to_owned()));
+    wanted.push(("comm", String::new()));
+    let find = |(family, precision): (&str, String)| {
+        pack.file(family, &precision).cloned().ok_or_else(|| {
+            let have: Vec<_> = pack.files.iter().filter(|file| file.family == family).collect();
+            let wanted = PackFile { family: family.to_owned(), precision, name: String::new(), bytes: 0 };
+            no_table(system, backend, &wanted, &have)
+        })
+    };
+    wanted.into_iter().map(find).collect()
+}
+
+fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let refuse = |field, value: String, must: &str| Err(ScenarioError::Number { field, value, must: must.to_owned() });
+    let positive = |field, value: f64| {
+        if value.is_finite() && value > 0.0 && value <= 1e9 {
+            return Ok(());
+        }
+        refuse(field, value.to_string(), "a number above 0, at most 1,000,000,000")
+    };
+    let tokens = |field, value: u32| {
+        if (1..=MAX_TOKENS).contains(&value) {
+            return Ok(());
+        }
+        refuse(field, value.to_string(), "a whole number from 1 to 10,000,000")
+    };
+    let workload = scenario.workload;
+    tokens(Field::Isl, workload.isl)?;
+    tokens(Field::Osl, workload.osl)?;
+    if workload.prefix >= workload.isl {
+        let must = format!("less than the {} input tokens", workload.isl);
+        return refuse(Field::Prefix, workload.prefix.to_string(), &must);
+    }
+    positive(Field::Ttft, scenario.sla.ttft_ms)?;
+    positive(Field::Itl, scenario.sla.itl_ms)?;
+    if let Some(latency) = scenario.sla.request_latency_ms {
+        positive(Field::RequestLatency, latency)?;
+    }
+    match scenario.goal {
+        Goal::Gpus(gpus) if !(1..=MAX_GPUS).contains(&gpus) => {
+            refuse(Field::Gpus, gpus.to_string(), "a whole number from 1 to 16,384")?;
+        }
+        Goal::RequestRate(rate) => positive(Field::RequestRate, rate)?,
+        Goal::Concurrency(0) => refuse(Field::Concurrency, "0".to_owned(), "a whole number of at least 1")?,
+        _ => {}
+    }
+    if let Some(fraction) = scenario.engine.free_memory_fraction {
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            refuse(Field::FreeMemoryFraction, fraction.to_string(), "above 0 and at most 1")?;
+        }
+    }
+    if let Some(length) = scenario.engine.max_seq_len {
+        tokens(Field::MaxSeqLen, length)?;
+        if length < workload.isl + workload.osl {
+            let must = format!("at least ISL + OSL = {}", workload.isl + workload.osl);
+            return refuse(Field::MaxSeqLen, length.to_string(), &must);
+        }
+    }
+    Ok(())
+}
+
+/// Up to three known ids that share the most with what was asked for.
+fn closest<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let pairs = |text: &str| {
+        let text = text.to_lowercase();
+        let bytes = text.as_bytes();
+        bytes.windows(2).map(|pair| [pair[0], pair[1]]).collect::<Vec<_>>()
+    };
+    let wanted = pairs(wanted);
+    let mut scored: Vec<(usize, &String)> = known
+        .map(|id| {
+            let have = pairs(id);
+            (wanted.iter().filter(|pair| have.contains(pair)).count() * 100 / have.len().max(1), id)
+        })
+        .filter(|(score, _)| *score > 0)
+        .collect();
+    scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.into_iter().take(3).map(|(_, id)| id.clone()).collect()
 }

@@ -3,31 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::parallel::Parallel;
+use crate::point::Point;
+pub use crate::point::MemoryUse;
 use crate::source::Evidence;
-
-/// GPU memory use of one worker, bytes per GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MemoryUse {
-    /// Weights.
-    pub weights: f64,
-    /// KV cache of a full batch.
-    pub kv_cache: f64,
-    /// Activations.
-    pub activations: f64,
-    /// Communication buffers.
-    pub comm: f64,
-    /// Runtime and everything else.
-    pub other: f64,
-    /// What the GPU has.
-    pub capacity: f64,
-}
-
-impl MemoryUse {
-    /// Everything together, bytes.
-    pub fn total(&self) -> f64 {
-        self.weights + self.activations + self.kv_cache + self.comm + self.other
-    }
-}
 
 /// One aggregated replica: in-flight batching on one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,7 +113,7 @@ pub struct Rows {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FixedPoints {
     /// Every configuration that the reference search keeps.
-    pub points: Vec<crate::view::Point>,
+    pub points: Vec<Point>,
     /// Its picks, best first, as indices into `points`.
     pub picks: Vec<usize>,
 }

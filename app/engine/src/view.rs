@@ -2,89 +2,17 @@
 //!
 //! Composing rows into clusters needs no tables, so the page does it on every move of an SLO handle.
 
+mod compose;
+mod funnel;
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::parallel::Parallel;
-use crate::rows::MemoryUse;
-use crate::source::Evidence;
-
-/// A worker of a point.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Worker {
-    /// Layout.
-    pub parallel: Parallel,
-    /// Requests per attention-DP rank.
-    pub batch: u32,
-    /// Workers in the whole cluster.
-    pub count: u32,
-    /// Memory per GPU.
-    pub memory: MemoryUse,
-}
-
-/// How the cluster is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Layout {
-    /// Every worker prefills and decodes.
-    Agg {
-        /// The worker; its count is the number of replicas.
-        worker: Worker,
-        /// Prefill tokens of a mixed step.
-        ctx_tokens: u32,
-    },
-    /// Separate prefill and decode workers.
-    Disagg {
-        /// Prefill workers of the whole cluster.
-        prefill: Worker,
-        /// Decode workers of the whole cluster.
-        decode: Worker,
-    },
-}
-
-/// One deployment of the whole cluster and what it is predicted to do.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// How the cluster is laid out.
-    pub layout: Layout,
-    /// Equal replicas the cluster divides into.
-    pub replicas: u32,
-    /// GPUs in use.
-    pub gpus_used: u32,
-    /// Time to first token, ms.
-    pub ttft_ms: f64,
-    /// Inter-token latency (first token excluded), ms.
-    pub itl_ms: f64,
-    /// End-to-end latency of a request, ms.
-    pub request_latency_ms: f64,
-    /// Output tokens per second and GPU; GPUs of the budget under a GPU goal, GPUs in use under a load goal.
-    pub tokens_per_sec_per_gpu: f64,
-    /// Output tokens per second that one user sees.
-    pub tokens_per_sec_per_user: f64,
-    /// Requests per second of the cluster.
-    pub requests_per_sec: f64,
-    /// Requests in flight in the cluster.
-    pub concurrency: u32,
-    /// What the latencies rest on, the weaker side for separate workers.
-    pub evidence: Evidence,
-    /// Whether the TTFT target is met.
-    pub meets_ttft: bool,
-    /// Whether the ITL (or request latency) target is met.
-    pub meets_itl: bool,
-}
-
-impl Point {
-    /// Whether the whole SLO is met.
-    pub fn meets(&self) -> bool {
-        self.meets_ttft && self.meets_itl
-    }
-    /// Whether prefill and decode run on separate workers.
-    pub fn is_disagg(&self) -> bool {
-        matches!(self.layout, Layout::Disagg { .. })
-    }
-    /// GPUs of one replica.
-    pub fn gpus_per_replica(&self) -> u32 {
-        self.gpus_used / self.replicas.max(1)
-    }
-}
+pub use crate::point::{Layout, Point, Worker};
+use crate::rows::Rows;
+use crate::scenario::{Goal, Scenario};
 
 /// How many candidates are left after each stage; never increasing from top to bottom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,4 +68,139 @@ impl View {
     pub fn best(&self) -> Option<&Point> {
         self.picks.first().map(|&pick| &self.points[pick])
     }
+}
+
+/// Composes rows into clusters under the scenario's SLO and goal.
+pub fn view(rows: &Rows, scenario: &Scenario) -> View {
+    let target = Target::of(scenario);
+    let mut view = View::default();
+    if let Some(fixed) = &rows.fixed {
+        view.points.clone_from(&fixed.points);
+        for point in &mut view.points {
+            point.meets_ttft = target.meets_ttft(point.ttft_ms);
+            point.meets_itl = target.meets_rest(point.ttft_ms, point.itl_ms);
+        }
+        view.picks = fixed.picks.iter().copied().filter(|&pick| view.points[pick].meets()).collect();
+    } else {
+        view.points = compose::points(rows, scenario, &target);
+        view.points.sort_by(|a, b| compare(a, b, scenario.goal));
+        view.picks = picks(&view.points);
+    }
+    if scenario.sla.strict {
+        drop_misses(&mut view);
+    }
+    let front = |keep: &dyn Fn(&Point) -> bool| {
+        let wanted = |&at: &usize| view.points[at].meets_ttft && keep(&view.points[at]);
+        let chosen: Vec<usize> = (0..view.points.len()).filter(wanted).collect();
+        let coords: Vec<(f64, f64)> = chosen.iter().map(|&at| coordinates(&view.points[at], scenario.goal)).collect();
+        frontier(&coords).into_iter().map(|at| chosen[at]).collect::<Vec<_>>()
+    };
+    let (all, agg, disagg) = (front(&|_| true), front(&|p| !p.is_disagg()), front(&Point::is_disagg));
+    (view.frontier, view.frontier_agg, view.frontier_disagg) = (all, agg, disagg);
+    view.funnel = funnel::count(rows, scenario, &target, &view);
+    if view.picks.is_empty() {
+        view.nearest = Some(funnel::nearest(rows, scenario, &target, &view));
+    }
+    view
+}
+
+/// Latency targets and the budget, ready to compare with.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    ttft_ms: f64,
+    itl_ms: f64,
+    request_latency_ms: Option<f64>,
+    later_tokens: f64,
+    gpus: Option<u32>,
+}
+
+impl Target {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            ttft_ms: scenario.sla.ttft_ms,
+            itl_ms: scenario.sla.itl_ms,
+            request_latency_ms: scenario.sla.request_latency_ms,
+            later_tokens: f64::from(scenario.workload.osl.saturating_sub(1)),
+            gpus: if let Goal::Gpus(gpus) = scenario.goal { Some(gpus) } else { None },
+        }
+    }
+
+    fn meets_ttft(&self, ttft_ms: f64) -> bool {
+        ttft_ms <= self.ttft_ms
+    }
+
+    fn latency(&self, ttft_ms: f64, itl_ms: f64) -> f64 {
+        ttft_ms + itl_ms * self.later_tokens
+    }
+
+    /// The target beside TTFT: ITL, or the request latency that replaces it.
+    fn meets_rest(&self, ttft_ms: f64, itl_ms: f64) -> bool {
+        match self.request_latency_ms {
+            Some(limit) => self.latency(ttft_ms, itl_ms) <= limit,
+            None => itl_ms <= self.itl_ms,
+        }
+    }
+
+    fn fits(&self, gpus: u32) -> bool {
+        self.gpus.is_none_or(|budget| gpus <= budget)
+    }
+}
+
+/// Frontier coordinates of a point: tokens/s/user, and what the goal maximises.
+pub fn coordinates(point: &Point, goal: Goal) -> (f64, f64) {
+    let gain = match goal {
+        Goal::Gpus(_) => point.tokens_per_sec_per_gpu,
+        Goal::RequestRate(_) | Goal::Concurrency(_) => -f64::from(point.gpus_used),
+    };
+    (point.tokens_per_sec_per_user, gain)
+}
+
+/// Best first: by goal, then faster for each user, then fewer GPUs.
+fn compare(a: &Point, b: &Point, goal: Goal) -> Ordering {
+    let ((user_a, gain_a), (user_b, gain_b)) = (coordinates(a, goal), coordinates(b, goal));
+    gain_b.total_cmp(&gain_a).then(user_b.total_cmp(&user_a)).then(a.gpus_used.cmp(&b.gpus_used))
+}
+
+/// Of sorted points, the first of each pair of layouts that meets the SLO.
+fn picks(points: &[Point]) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
+    let layout = |point: &Point| match point.layout {
+        Layout::Agg { worker, .. } => (worker.parallel, None),
+        Layout::Disagg { prefill, decode } => (prefill.parallel, Some(decode.parallel)),
+    };
+    (0..points.len()).filter(|&at| points[at].meets() && seen.insert(layout(&points[at]))).collect()
+}
+
+fn drop_misses(view: &mut View) {
+    let mut kept = vec![None; view.points.len()];
+    let mut points = Vec::new();
+    for (at, point) in view.points.iter().enumerate().filter(|(_, point)| point.meets()) {
+        kept[at] = Some(points.len());
+        points.push(*point);
+    }
+    view.picks = view.picks.iter().filter_map(|&pick| kept[pick]).collect();
+    view.points = points;
+}
+
+/// Indices of the points that no other point dominates (both coordinates maximised), by rising first one.
+///
+/// Of equal points the first is kept; points that are not finite are left out.
+pub fn frontier(points: &[(f64, f64)]) -> Vec<usize> {
+    let mut order: Vec<usize> =
+        (0..points.len()).filter(|&at| points[at].0.is_finite() && points[at].1.is_finite()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (points[a], points[b]);
+        b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+    });
+    let mut best = f64::NEG_INFINITY;
+    let mut out: Vec<usize> = order
+        .into_iter()
+        .filter(|&at| {
+            let better = points[at].1 > best;
+            best = best.max(points[at].1);
+            better
+        })
+        .collect();
+    out.reverse();
+    out
 }

@@ -1,0 +1,183 @@
+//! GPU memory: weights, activations, KV cache, buffers; what fits and what does not.
+
+use crate::backend::Backend;
+use crate::model::{Family, ModelSpec};
+use crate::models;
+use crate::ops::{Op, OpKind};
+use crate::parallel::Parallel;
+use crate::quant::Precision;
+use crate::point::MemoryUse;
+use crate::system::SystemSpec;
+
+const MIB: f64 = (1u64 << 20) as f64;
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// Memory of one kind of worker, without the part that depends on the batch.
+#[derive(Clone, Debug)]
+pub struct MemoryModel {
+    backend: Backend,
+    parallel: Parallel,
+    capacity: f64,
+    weights: f64,
+    comm: f64,
+    other: f64,
+    /// Activation bytes per token of a step.
+    activation_per_token: f64,
+    activation_floor: f64,
+    kv_per_token: f64,
+}
+
+/// What a step holds in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// Requests.
+    pub batch: f64,
+    /// Tokens of the largest step.
+    pub tokens: f64,
+    /// KV slot length of a request, tokens.
+    pub slot: f64,
+}
+
+/// Whether a batch fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It fits.
+    Yes,
+    /// It fits, but the KV cache exceeds its share.
+    NoKv,
+    /// Weights, activations and buffers exceed the GPU.
+    No,
+}
+
+/// Which rule sizes the KV cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Aggregated serving.
+    Agg,
+    /// A prefill or a decode worker.
+    Static,
+}
+
+/// Bytes of weights that one operator reads, all its repetitions.
+fn weight_bytes(op: &Op) -> f64 {
+    match op.kind {
+        OpKind::Gemm { n, k, quant, .. } => f64::from(n) * f64::from(k) * quant.bytes() * op.count,
+        OpKind::Embedding { vocab, hidden } => f64::from(vocab) * f64::from(hidden) * 2.0 * op.count,
+        _ => 0.0,
+    }
+}
+
+/// Bytes of weights on one GPU of a worker with these prefill operators.
+pub fn weights_per_gpu(context: &[Op], pp: u32) -> f64 {
+    context.iter().map(weight_bytes).sum::<f64>() / f64::from(pp)
+}
+
+/// Activation coefficient of a family at tensor parallel sizes 1, 2, 4, 8.
+fn activation_coefficients(family: Family, backend: Backend) -> [f64; 4] {
+    use Family::{Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, KimiK3, KimiK25, Llama, Moe, Step3p7};
+    let sglang = backend == Backend::Sglang;
+    match family {
+        Llama if sglang => [14.0, 8.5, 6.5, 6.5],
+        Llama => [11.0, 6.5, 5.0, 5.0],
+        Moe | Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25 if sglang => [28.0, 17.0, 13.0, 13.0],
+        KimiK3 if sglang => [28.0, 17.0, 13.0, 13.0],
+        Moe | Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25 => [22.0, 13.0, 10.0, 10.0],
+        _ if sglang => [13.0, 8.0, 6.5, 6.5],
+        _ => [10.0, 6.0, 5.0, 5.0],
+    }
+}
+
+impl MemoryModel {
+    /// Memory of a worker; none for tensor parallel sizes without known buffer sizes, or families not built.
+    pub fn new(
+        model: &ModelSpec,
+        system: &SystemSpec,
+        backend: Backend,
+        parallel: Parallel,
+        precision: Precision,
+        context: &[Op],
+    ) -> Option<Self> {
+        let sglang = backend == Backend::Sglang;
+        let size = match parallel.tp.min(8) {
+            1 => 0,
+            2 => 1,
+            4 => 2,
+            8 => 3,
+            _ => return None,
+        };
+        let coefficient = activation_coefficients(model.family, backend)[size];
+        let width = f64::from(model.heads) * f64::from(model.head_dim);
+        Some(Self {
+            backend,
+            parallel,
+            capacity: system.mem_bytes as f64,
+            weights: weights_per_gpu(context, parallel.pp),
+            comm: system.nccl_bytes(parallel.tp)? as f64,
+            other: system.other_mem_bytes as f64 * if sglang { 1.2 } else { 1.0 },
+            activation_per_token: 2.0 * width * coefficient,
+            activation_floor: if sglang { 90.0 } else { 70.0 } * MIB,
+            kv_per_token: models::kv_bytes(model, parallel, precision, 1.0)?,
+        })
+    }
+
+    /// Memory in use under a load.
+    pub fn at(&self, load: Load) -> MemoryUse {
+        let activations = (load.tokens * self.activation_per_token).max(self.activation_floor);
+        MemoryUse {
+            weights: self.weights,
+            kv_cache: load.batch * load.slot * self.kv_per_token,
+            activations: if self.backend == Backend::Sglang { activations * 1.15 } else { activations },
+            comm: self.comm,
+            other: self.other,
+            capacity: self.capacity,
+        }
+    }
+
+    /// Whether a batch fits. `fraction` replaces the backend's own share for the KV cache.
+    pub fn fit(&self, memory: &MemoryUse, role: Role, version: &str, fraction: Option<f64>) -> Fit {
+        let total = memory.total();
+        if total >= self.capacity {
+            return Fit::No;
+        }
+        let fixed = total - memory.kv_cache;
+        let fraction = fraction.unwrap_or_else(|| self.default_fraction(role, version));
+        let budget = match self.backend {
+            Backend::Trtllm => (self.capacity - fixed) * fraction * (1.0 - 0.015) * (1.0 - 0.02),
+            Backend::Vllm | Backend::Sglang => self.capacity * fraction * (1.0 - 0.02) - fixed,
+        };
+        if memory.kv_cache > budget { Fit::NoKv } else { Fit::Yes }
+    }
+
+    fn default_fraction(&self, role: Role, version: &str) -> f64 {
+        match (self.backend, role) {
+            (Backend::Trtllm, _) => 0.9,
+            (Backend::Vllm, _) if version.starts_with("0.14") || version.starts_with("0.19") => 0.9,
+            (Backend::Vllm, _) => 0.92,
+            (Backend::Sglang, Role::Agg) => 0.88,
+            (Backend::Sglang, Role::Static) => self.sglang_fraction(),
+        }
+    }
+
+    /// SGLang keeps back room for chunked prefill and captured graphs, by GPU size.
+    fn sglang_fraction(&self) -> f64 {
+        let mib = self.capacity / MIB;
+        let (chunk, graphs) = match self.capacity / GIB {
+            gib if gib < 20.0 => (2048.0, [8.0, 8.0]),
+            gib if gib < 35.0 => (2048.0, [24.0, 80.0]),
+            gib if gib < 60.0 => (4096.0, [32.0, 160.0]),
+            gib if gib < 160.0 => (8192.0, [256.0, 512.0]),
+            _ => (16384.0, [512.0, 512.0]),
+        };
+        let Parallel { tp, pp, dp, .. } = self.parallel;
+        let graph = graphs[usize::from(tp >= 4)];
+        let mut reserve = 512.0 + 1.5 * chunk + f64::from(tp * pp) / 8.0 * 1024.0 + 2.0 * graph;
+        if dp > 1 {
+            let per_rank = if graph > 300.0 { 4.5 } else { 3.0 };
+            reserve += per_rank * graph * f64::from(dp);
+        }
+        if mib > 60.0 * 1024.0 {
+            reserve = reserve.max(10.0 * 1024.0);
+        }
+        ((mib - reserve) / mib * 1000.0).round_ties_even() / 1000.0
+    }
+}

@@ -1,0 +1,108 @@
+//! One deployment of a cluster and what it is predicted to do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::parallel::Parallel;
+use crate::source::Evidence;
+
+/// GPU memory use of one worker, bytes per GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Weights.
+    pub weights: f64,
+    /// KV cache of a full batch.
+    pub kv_cache: f64,
+    /// Activations.
+    pub activations: f64,
+    /// Communication buffers.
+    pub comm: f64,
+    /// Runtime and everything else.
+    pub other: f64,
+    /// What the GPU has.
+    pub capacity: f64,
+}
+
+impl MemoryUse {
+    /// Everything together, bytes.
+    pub fn total(&self) -> f64 {
+        self.weights + self.activations + self.kv_cache + self.comm + self.other
+    }
+}
+
+/// A worker of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worker {
+    /// Layout.
+    pub parallel: Parallel,
+    /// Requests per attention-DP rank.
+    pub batch: u32,
+    /// Workers in the whole cluster.
+    pub count: u32,
+    /// Memory per GPU.
+    pub memory: MemoryUse,
+}
+
+/// How the cluster is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Layout {
+    /// Every worker prefills and decodes.
+    Agg {
+        /// The worker; its count is the number of replicas.
+        worker: Worker,
+        /// Prefill tokens of a mixed step.
+        ctx_tokens: u32,
+    },
+    /// Separate prefill and decode workers.
+    Disagg {
+        /// Prefill workers of the whole cluster.
+        prefill: Worker,
+        /// Decode workers of the whole cluster.
+        decode: Worker,
+    },
+}
+
+/// One deployment of the whole cluster and what it is predicted to do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// How the cluster is laid out.
+    pub layout: Layout,
+    /// Equal replicas the cluster divides into.
+    pub replicas: u32,
+    /// GPUs in use.
+    pub gpus_used: u32,
+    /// Time to first token, ms.
+    pub ttft_ms: f64,
+    /// Inter-token latency (first token excluded), ms.
+    pub itl_ms: f64,
+    /// End-to-end latency of a request, ms.
+    pub request_latency_ms: f64,
+    /// Output tokens per second and GPU; GPUs of the budget under a GPU goal, GPUs in use under a load goal.
+    pub tokens_per_sec_per_gpu: f64,
+    /// Output tokens per second that one user sees.
+    pub tokens_per_sec_per_user: f64,
+    /// Requests per second of the cluster.
+    pub requests_per_sec: f64,
+    /// Requests in flight in the cluster.
+    pub concurrency: u32,
+    /// What the latencies rest on, the weaker side for separate workers.
+    pub evidence: Evidence,
+    /// Whether the TTFT target is met.
+    pub meets_ttft: bool,
+    /// Whether the ITL (or request latency) target is met.
+    pub meets_itl: bool,
+}
+
+impl Point {
+    /// Whether the whole SLO is met.
+    pub fn meets(&self) -> bool {
+        self.meets_ttft && self.meets_itl
+    }
+    /// Whether prefill and decode run on separate workers.
+    pub fn is_disagg(&self) -> bool {
+        matches!(self.layout, Layout::Disagg { .. })
+    }
+    /// GPUs of one replica.
+    pub fn gpus_per_replica(&self) -> u32 {
+        self.gpus_used / self.replicas.max(1)
+    }
+}

@@ -1,0 +1,401 @@
+//! The search: every layout and batch of a problem, in resumable slices.
+
+mod refine;
+
+use crate::explain::{Explanation, OpTime, StepKind, StepTime};
+use crate::kernel::{Binder, Gap};
+use crate::memory::{Fit, MemoryModel};
+use crate::models;
+use crate::parallel::Parallel;
+use crate::point::{Layout, MemoryUse, Worker};
+use crate::problem::{Problem, Side};
+use crate::reference;
+use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows, Stages, Tally};
+use crate::scenario::{Policy, Scenario};
+use crate::serving::{Parts, WorkerModel, disagg, evidence};
+use crate::space::{self, WorkerRole};
+use crate::step::{Call, Part, Steps};
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Layouts done.
+    pub done: u32,
+    /// Layouts in all.
+    pub total: u32,
+}
+
+impl Progress {
+    /// Whether nothing is left to do.
+    pub fn is_done(self) -> bool {
+        self.done == self.total
+    }
+}
+
+/// A search under way; keeps its workers, so that a moved SLO costs next to nothing.
+#[derive(Clone, Debug)]
+pub struct Search {
+    problem: Problem,
+    /// Roles and layouts, in the order they are searched.
+    layouts: Vec<(WorkerRole, Parallel)>,
+    /// Workers of the layouts done so far.
+    workers: Vec<Result<WorkerModel, Gap>>,
+    base: Rows,
+    /// Rows at the exact batches of the present SLO.
+    refined: Option<Rows>,
+}
+
+/// What a candidate failed at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drop {
+    Memory,
+    Kv,
+    Data(Gap),
+}
+
+/// Counts one candidate.
+fn record(stages: &mut Stages, gaps: &mut Vec<String>, outcome: Result<(), Drop>) {
+    stages.tried += 1;
+    stages.fit_memory += u64::from(outcome != Err(Drop::Memory));
+    stages.fit_kv += u64::from(!matches!(outcome, Err(Drop::Memory | Drop::Kv)));
+    match outcome {
+        Ok(()) => stages.measured += 1,
+        Err(Drop::Data(gap)) => {
+            let gap = match gap {
+                Gap::NoData(op) => op.to_owned(),
+                Gap::NoPeak(pipe) => format!("{} tensor cores", pipe.name()),
+            };
+            if !gaps.contains(&gap) {
+                gaps.push(gap);
+            }
+        }
+        Err(_) => {}
+    }
+}
+
+fn checked((memory, fit): (MemoryUse, Fit)) -> Result<MemoryUse, Drop> {
+    match fit {
+        Fit::Yes => Ok(memory),
+        Fit::NoKv => Err(Drop::Kv),
+        Fit::No => Err(Drop::Memory),
+    }
+}
+
+impl Search {
+    /// A search that has not begun.
+    pub fn new(problem: Problem) -> Self {
+        let mut layouts = Vec::new();
+        for role in [WorkerRole::Agg, WorkerRole::Prefill, WorkerRole::Decode] {
+            // A single output token leaves nothing to decode.
+            let wanted = match role {
+                WorkerRole::Agg => problem.scenario.serving.agg(),
+                WorkerRole::Prefill | WorkerRole::Decode => {
+                    problem.scenario.serving.disagg() && problem.scenario.workload.osl > 1
+                }
+            };
+            if wanted {
+                let pipeline = problem.scenario.engine.pipeline;
+                let system = &side(&problem, role).system;
+                let found = space::layouts(&problem.model, system, problem.scenario.backend, role, pipeline);
+                layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
+            }
+        }
+        Self { problem, layouts, workers: Vec::new(), base: Rows::default(), refined: None }
+    }
+
+    /// How far it is; the exact batches at the SLO count as one more layout.
+    pub fn progress(&self) -> Progress {
+        let done = self.workers.len() as u32 + u32::from(self.refined.is_some());
+        Progress { done, total: self.layouts.len() as u32 + 1 }
+    }
+
+    /// Searches up to `layouts` more layouts.
+    pub fn advance(&mut self, layouts: u32) -> Progress {
+        for _ in 0..layouts {
+            if self.workers.len() < self.layouts.len() {
+                self.next_layout();
+            } else if self.refined.is_none() {
+                self.refined = Some(self.finish());
+            } else {
+                break;
+            }
+        }
+        self.progress()
+    }
+
+    /// Everything found so far; complete once nothing is left to do.
+    pub fn rows(&self) -> &Rows {
+        self.refined.as_ref().unwrap_or(&self.base)
+    }
+
+    /// Whether another scenario differs only in SLO and GPU budget, so that layouts and tables can be kept.
+    pub fn accepts(&self, scenario: &Scenario) -> bool {
+        let have = &self.problem.scenario;
+        let same_question =
+            Scenario { sla: have.sla, goal: have.goal, ..scenario.clone() } == *have;
+        // The reference's own search depends on both.
+        same_question && (scenario.policy == Policy::Exhaustive || scenario == have)
+    }
+
+    /// Takes over the SLO and budget of an accepted scenario; only the exact batches are searched again.
+    pub fn retarget(&mut self, scenario: &Scenario) {
+        self.problem.scenario = scenario.clone();
+        self.refined = None;
+    }
+
+    /// The question.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    fn next_layout(&mut self) {
+        let (role, parallel) = self.layouts[self.workers.len()];
+        let mut worker = worker(&self.problem, role, parallel);
+        if self.problem.scenario.policy == Policy::Exhaustive {
+            sweep(&self.problem, role, parallel, &mut worker, &mut self.base);
+        }
+        self.workers.push(worker);
+    }
+
+    fn finish(&mut self) -> Rows {
+        let mut rows = self.base.clone();
+        match self.problem.scenario.policy {
+            Policy::Exhaustive => {
+                for ((role, _), worker) in self.layouts.iter().zip(&mut self.workers) {
+                    if let Ok(worker) = worker {
+                        refine::refine(&self.problem.scenario, *role, worker, &self.base, &mut rows);
+                    }
+                }
+            }
+            Policy::Reference => {
+                let found = self.reference();
+                rows.fixed = Some(reference::fixed_points(&found, &self.problem.scenario));
+                rows.tally = found.tally;
+            }
+        }
+        rows
+    }
+
+    /// What the reference's own sweep finds with the layouts done so far.
+    pub fn reference(&mut self) -> reference::Found {
+        let gpus_per_node = self.problem.prefill.system.gpus_per_node;
+        let workers = self.layouts.iter().map(|(role, _)| *role).zip(&mut self.workers);
+        let mut bound: Vec<_> = workers.filter_map(|(role, worker)| Some((role, worker.as_mut().ok()?))).collect();
+        reference::search(&self.problem.scenario, gpus_per_node, &mut bound)
+    }
+
+    fn worker_of(&self, role: WorkerRole, parallel: Parallel) -> Option<&WorkerModel> {
+        let at = self.layouts.iter().position(|&have| have == (role, parallel))?;
+        self.workers.get(at)?.as_ref().ok()
+    }
+
+    /// Where the time of a layout goes; none for layouts that this search did not find.
+    pub fn explain(&self, layout: &Layout) -> Option<Explanation> {
+        let workload = self.problem.scenario.workload;
+        let (isl, prefix) = (f64::from(workload.isl), f64::from(workload.prefix));
+        match layout {
+            Layout::Agg { worker, ctx_tokens } => {
+                let mut model = self.worker_of(WorkerRole::Agg, worker.parallel)?.clone();
+                let agg = model.agg(worker.batch, *ctx_tokens).ok()?;
+                let mut steps = vec![mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?];
+                if agg.decode_ms > 0.0 {
+                    steps.push(decode_breakdown(&model, worker.batch)?);
+                }
+                Some(Explanation { steps, prefill_over_decode: None })
+            }
+            Layout::Disagg { prefill, decode } => {
+                let prefills = self.worker_of(WorkerRole::Prefill, prefill.parallel)?;
+                let decodes = self.worker_of(WorkerRole::Decode, decode.parallel)?;
+                let batch = f64::from(prefill.batch);
+                let calls = prefills.steps().context_calls(batch, isl - prefix, prefix, Part::All).ok()?;
+                let steps = vec![breakdown(StepKind::Prefill, calls, 1.0)?, decode_breakdown(decodes, decode.batch)?];
+                let rate = |worker: &Worker, row: f64, share: f64| f64::from(worker.count) * row * share;
+                let fed = rate(prefill, prefill_row(prefills, prefill.batch).ok()?.requests_per_sec, disagg::PREFILL_RATE);
+                let used = rate(decode, decode_row(decodes, decode.batch, workload.osl).ok()?.requests_per_sec, disagg::DECODE_RATE);
+                Some(Explanation { steps, prefill_over_decode: Some(fed / used) })
+            }
+        }
+    }
+}
+
+fn side(problem: &Problem, role: WorkerRole) -> &Side {
+    if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill }
+}
+
+/// Binds one layout to its tables.
+pub fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel) -> Result<WorkerModel, Gap> {
+    let Side { system, version, precision, db } = side(problem, role);
+    let model = &problem.model;
+    let scenario = &problem.scenario;
+    let missing = Gap::NoData("model");
+    let ops = models::op_lists(model, parallel, *precision).ok_or(missing)?;
+    let memory = MemoryModel::new(model, system, scenario.backend, parallel, *precision, &ops.context).ok_or(missing)?;
+    Ok(WorkerModel::new(Parts {
+        parallel,
+        backend: scenario.backend,
+        version: version.clone(),
+        layers: model.layers,
+        workload: scenario.workload,
+        steps: Steps::bind(Binder::new(db), &ops),
+        memory,
+        fraction: scenario.engine.free_memory_fraction,
+        max_seq_len: scenario.engine.max_seq_len,
+    }))
+}
+
+/// Tries every batch of one layout.
+fn sweep(
+    problem: &Problem,
+    role: WorkerRole,
+    parallel: Parallel,
+    worker: &mut Result<WorkerModel, Gap>,
+    rows: &mut Rows,
+) {
+    let Rows { agg, prefill, decode, tally, .. } = rows;
+    let Tally { agg: agg_stages, prefill: prefill_stages, decode: decode_stages, gaps } = tally;
+    let osl = problem.scenario.workload.osl;
+    let isl = problem.scenario.workload.isl;
+    let mut stages = Stages { gpus: parallel.gpus(), ..Stages::default() };
+    let mut keep = |outcome| record(&mut stages, gaps, outcome);
+    let gap = worker.as_ref().err().map(|&gap| Drop::Data(gap));
+    match role {
+        WorkerRole::Agg => {
+            let tokens = space::context_tokens(isl, problem.scenario.engine.chunked_prefill);
+            for batch in space::agg_batches() {
+                for &ctx_tokens in tokens.iter().filter(|&&c| leaves_a_decode(batch, c, isl)) {
+                    let row = match worker {
+                        Ok(worker) => agg_row(worker, batch, ctx_tokens),
+                        Err(_) => Err(gap.unwrap_or(Drop::Memory)),
+                    };
+                    keep(row.map(|row| agg.push(row)));
+                }
+            }
+            agg_stages.push(stages);
+        }
+        WorkerRole::Prefill => {
+            for batch in 1..=space::MAX_PREFILL_BATCH {
+                let row = match worker {
+                    Ok(worker) => prefill_row(worker, batch),
+                    Err(_) => Err(gap.unwrap_or(Drop::Memory)),
+                };
+                keep(row.map(|row| prefill.push(row)));
+            }
+            prefill_stages.push(stages);
+        }
+        WorkerRole::Decode => {
+            for batch in space::decode_batches() {
+                let row = match worker {
+                    Ok(worker) => decode_row(worker, batch, osl),
+                    Err(_) => Err(gap.unwrap_or(Drop::Memory)),
+                };
+                keep(row.map(|row| decode.push(row)));
+            }
+            decode_stages.push(stages);
+        }
+    }
+}
+
+/// A mixed step must leave room for at least one decoding request.
+pub fn leaves_a_decode(batch: u32, ctx_tokens: u32, isl: u32) -> bool {
+    let prompts = ctx_tokens.div_ceil(isl);
+    batch >= prompts && (batch == 1 || batch > prompts)
+}
+
+fn agg_row(worker: &mut WorkerModel, batch: u32, ctx_tokens: u32) -> Result<AggRow, Drop> {
+    let memory = checked(worker.agg_memory(batch, ctx_tokens))?;
+    let agg = worker.agg(batch, ctx_tokens).map_err(Drop::Data)?;
+    Ok(AggRow {
+        parallel: worker.parallel,
+        batch,
+        ctx_tokens,
+        ttft_ms: agg.ttft_ms,
+        itl_ms: agg.itl_ms,
+        requests_per_sec: agg.requests_per_sec,
+        concurrency: agg.concurrency,
+        memory,
+        evidence: agg.evidence,
+    })
+}
+
+fn prefill_row(worker: &WorkerModel, batch: u32) -> Result<PrefillRow, Drop> {
+    let memory = checked(worker.prefill_memory(batch, 1))?;
+    let timing = worker.prefill(batch).map_err(Drop::Data)?;
+    let latency = timing.ms * disagg::PREFILL_LATENCY;
+    let Parallel { pp, dp, .. } = worker.parallel;
+    Ok(PrefillRow {
+        parallel: worker.parallel,
+        batch,
+        ttft_ms: latency * disagg::TTFT,
+        requests_per_sec: f64::from(batch * dp) / latency * 1000.0 * f64::from(pp),
+        memory,
+        evidence: evidence(timing),
+    })
+}
+
+fn decode_row(worker: &WorkerModel, batch: u32, osl: u32) -> Result<DecodeRow, Drop> {
+    let memory = checked(worker.decode_memory(batch))?;
+    let timing = worker.decode(batch).map_err(Drop::Data)?;
+    let latency = timing.ms * disagg::DECODE_LATENCY;
+    let Parallel { pp, dp, .. } = worker.parallel;
+    Ok(DecodeRow {
+        parallel: worker.parallel,
+        batch,
+        itl_ms: latency / f64::from(osl.saturating_sub(1).max(1)),
+        requests_per_sec: f64::from(batch * dp) / latency * 1000.0 * f64::from(pp),
+        concurrency: batch * dp,
+        memory,
+        evidence: evidence(timing),
+    })
+}
+
+/// Operators of one step; `attention_share` scales the attention kernels.
+fn breakdown<'a>(kind: StepKind, calls: impl Iterator<Item = Call<'a>>, share: f64) -> Option<StepTime> {
+    let mut step = StepTime { kind, total_ms: 0.0, ops: Vec::new() };
+    for (kernel, shape) in calls {
+        let ms = kernel.latency(shape).ok()?.ms * kernel.count * share;
+        let roofline = kernel.roofline(shape);
+        step.total_ms += ms;
+        step.ops.push(OpTime {
+            name: kernel.name.to_owned(),
+            ms,
+            sol_ms: roofline.ms.map(|sol| sol * kernel.count * share),
+            bound: roofline.bound,
+            source: kernel.source(),
+        });
+    }
+    Some(step)
+}
+
+fn decode_breakdown(worker: &WorkerModel, batch: u32) -> Option<StepTime> {
+    let calls = worker.steps().generation_calls(f64::from(batch), worker.mean_length(), Part::All).ok()?;
+    breakdown(StepKind::Decode, calls, 1.0)
+}
+
+fn mixed_breakdown(
+    worker: &WorkerModel,
+    workload: crate::scenario::Workload,
+    ctx_tokens: u32,
+    decodes: u32,
+) -> Option<StepTime> {
+    let (isl, prefix) = (workload.isl, f64::from(workload.prefix));
+    let cached = prefix * f64::from(ctx_tokens / isl);
+    let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
+    let steps = worker.steps();
+    let mut step = breakdown(StepKind::Mixed, steps.context_calls(1.0, tokens, cached, Part::Rest).ok()?, 1.0)?;
+    let prompts = f64::from(ctx_tokens.div_ceil(isl));
+    let calls = steps.context_calls(prompts, f64::from(isl) - prefix, prefix, Part::Attention).ok()?;
+    let mut attention = breakdown(StepKind::Mixed, calls, 1.0 / f64::from(isl.div_ceil(ctx_tokens)))?;
+    attention.ops.iter_mut().for_each(|op| op.name = format!("prefill_{}", op.name));
+    let mut parts = vec![attention];
+    if decodes > 0 {
+        let calls = steps.generation_calls(f64::from(decodes), worker.mean_length(), Part::Attention).ok()?;
+        let mut attention = breakdown(StepKind::Mixed, calls, 1.0)?;
+        attention.ops.iter_mut().for_each(|op| op.name = format!("decode_{}", op.name));
+        parts.push(attention);
+    }
+    for part in parts {
+        step.total_ms += part.total_ms;
+        step.ops.extend(part.ops);
+    }
+    Some(step)
+}

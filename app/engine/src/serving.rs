@@ -1,0 +1,326 @@
+//! One worker under one kind of request: steps, memory, and what they add up to.
+//!
+//! Formulas of in-flight batching and of separate prefill and decode workers as in the performance model
+//! of aiconfigurator 0.12.0 (see NOTICE).
+
+use crate::backend::Backend;
+use crate::kernel::{Gap, Timing};
+use crate::memory::{Fit, Load, MemoryModel, Role};
+use crate::parallel::Parallel;
+use crate::point::MemoryUse;
+use crate::scenario::Workload;
+use crate::source::Evidence;
+use crate::step::{Part, Steps};
+
+/// Corrections of the disaggregated composition.
+pub mod disagg {
+    /// On every prefill latency.
+    pub const PREFILL_LATENCY: f64 = 1.1;
+    /// On every decode latency.
+    pub const DECODE_LATENCY: f64 = 1.08;
+    /// From a prefill worker's latency to the TTFT that users see.
+    pub const TTFT: f64 = 1.8;
+    /// Share of a prefill worker's rate that a cluster keeps.
+    pub const PREFILL_RATE: f64 = 0.9;
+    /// Share of a decode worker's rate that a cluster keeps.
+    pub const DECODE_RATE: f64 = 0.92;
+}
+
+/// Decode steps are sampled every so many tokens.
+const STRIDE: u32 = 32;
+/// Tokens of a TensorRT-LLM step, which it reserves activations for.
+const TRTLLM_STEP_TOKENS: f64 = 8192.0;
+/// vLLM: time to dispatch a request, per layer.
+const VLLM_DISPATCH_MS_PER_LAYER: f64 = 0.8;
+
+/// One worker under one kind of request.
+#[derive(Clone, Debug)]
+pub struct WorkerModel {
+    /// Layout.
+    pub parallel: Parallel,
+    backend: Backend,
+    version: String,
+    layers: f64,
+    workload: Workload,
+    steps: Steps,
+    memory: MemoryModel,
+    /// Share of memory for the KV cache, in place of the backend's own.
+    fraction: Option<f64>,
+    max_seq_len: Option<u32>,
+    /// Decode attention at the mean KV length, by batch.
+    attention: Vec<Option<Result<Timing, Gap>>>,
+    /// Prefill attention of mixed steps, by requests in the step.
+    prefill_attention: Vec<(f64, Result<Timing, Gap>)>,
+}
+
+/// What a worker is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Layout.
+    pub parallel: Parallel,
+    /// Engine.
+    pub backend: Backend,
+    /// Data version.
+    pub version: String,
+    /// Transformer layers.
+    pub layers: u32,
+    /// Requests.
+    pub workload: Workload,
+    /// Bound operators.
+    pub steps: Steps,
+    /// Memory.
+    pub memory: MemoryModel,
+    /// Share of memory for the KV cache, in place of the backend's own.
+    pub fraction: Option<f64>,
+    /// KV slot length (TensorRT-LLM, aggregated).
+    pub max_seq_len: Option<u32>,
+}
+
+/// In-flight batching at one batch and context-token budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agg {
+    /// Time to first token, ms.
+    pub ttft_ms: f64,
+    /// Inter-token latency, ms.
+    pub itl_ms: f64,
+    /// Requests per second of one replica.
+    pub requests_per_sec: f64,
+    /// Requests in flight on one replica.
+    pub concurrency: u32,
+    /// One mixed step, ms.
+    pub mixed_ms: f64,
+    /// One decode-only step, ms; 0 when there is none.
+    pub decode_ms: f64,
+    /// Decode requests in a mixed step.
+    pub mixed_decodes: u32,
+    /// What the steps rest on.
+    pub evidence: Evidence,
+}
+
+/// How a batch is scheduled over mixed and decode-only steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Schedule {
+    /// Steps to work through all prompts.
+    prompt_steps: f64,
+    mixed: f64,
+    mixed_decodes: u32,
+    decode_only: f64,
+    decode_batch: u32,
+    /// Mixed steps that count towards the ITL.
+    counted: f64,
+}
+
+/// Floor of the exact quotient of two positive numbers; plain division may round up to the next integer.
+pub fn floor_div(a: f64, b: f64) -> f64 {
+    ((a - a % b) / b).round()
+}
+
+fn schedule(backend: Backend, workload: Workload, batch: u32, ctx_tokens: u32) -> Schedule {
+    let Workload { isl, osl, .. } = workload;
+    let iterations = 1.0 + f64::from(osl.saturating_sub(1));
+    let prompt_steps = (f64::from(isl) * f64::from(batch) / f64::from(ctx_tokens)).ceil();
+    if batch <= 1 {
+        let decode_only = iterations - 1.0;
+        return Schedule { prompt_steps, mixed: 1.0, mixed_decodes: 0, decode_only, decode_batch: 1, counted: 0.0 };
+    }
+    let left = batch.saturating_sub(ctx_tokens.div_ceil(isl)).max(1);
+    if prompt_steps >= iterations {
+        let spread = floor_div(f64::from(batch), prompt_steps / iterations).max(1.0) as u32;
+        let mixed_decodes = if backend == Backend::Vllm { left } else { spread };
+        let counted = prompt_steps;
+        return Schedule { prompt_steps, mixed: prompt_steps, mixed_decodes, decode_only: 0.0, decode_batch: 0, counted };
+    }
+    let counted = if backend == Backend::Vllm { prompt_steps } else { (prompt_steps - 3.0).max(1.0) };
+    let decode_only = iterations - prompt_steps;
+    Schedule { prompt_steps, mixed: prompt_steps, mixed_decodes: left, decode_only, decode_batch: batch, counted }
+}
+
+impl WorkerModel {
+    /// A worker of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { parallel, backend, version, layers, workload, steps, memory, fraction, max_seq_len } = parts;
+        Self {
+            parallel,
+            backend,
+            version,
+            layers: f64::from(layers),
+            workload,
+            steps,
+            memory,
+            fraction,
+            max_seq_len,
+            attention: Vec::new(),
+            prefill_attention: Vec::new(),
+        }
+    }
+
+    /// Its bound operators.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// KV length at the middle of the output.
+    pub fn mean_length(&self) -> f64 {
+        f64::from(self.workload.isl + self.workload.osl / 2 + 1)
+    }
+
+    fn decode_attention(&mut self, batch: u32) -> Result<Timing, Gap> {
+        let at = batch as usize;
+        if self.attention.len() <= at {
+            self.attention.resize(at + 1, None);
+        }
+        if let Some(known) = self.attention[at] {
+            return known;
+        }
+        let timing = self.steps.generation(f64::from(batch), self.mean_length(), Part::Attention);
+        self.attention[at] = Some(timing);
+        timing
+    }
+
+    fn mixed_prefill_attention(&mut self, requests: f64) -> Result<Timing, Gap> {
+        if let Some(&(_, known)) = self.prefill_attention.iter().find(|(r, _)| *r == requests) {
+            return known;
+        }
+        let Workload { isl, prefix, .. } = self.workload;
+        let timing = self.steps.context(requests, f64::from(isl - prefix), f64::from(prefix), Part::Attention);
+        self.prefill_attention.push((requests, timing));
+        timing
+    }
+
+    /// Latency of a mixed step: `ctx_tokens` of prefill beside `decodes` decoding requests.
+    pub fn mixed_step(&mut self, ctx_tokens: u32, decodes: u32) -> Result<Timing, Gap> {
+        let Workload { isl, prefix, .. } = self.workload;
+        if ctx_tokens == 0 && decodes == 0 {
+            return Ok(Timing::default());
+        }
+        let cached = f64::from(prefix) * f64::from(ctx_tokens / isl);
+        let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
+        let mut step = self.steps.context(1.0, tokens, cached, Part::Rest)?;
+        if ctx_tokens > 0 {
+            let attention = self.mixed_prefill_attention(f64::from(ctx_tokens.div_ceil(isl)))?;
+            step.add(1.0 / f64::from(isl.div_ceil(ctx_tokens)), attention);
+        }
+        if decodes > 0 {
+            step.add(1.0, self.decode_attention(decodes)?);
+        }
+        Ok(step)
+    }
+
+    /// Latency of a decode-only step at the mean KV length.
+    pub fn decode_step(&mut self, batch: u32) -> Result<Timing, Gap> {
+        if batch == 0 {
+            return Ok(Timing::default());
+        }
+        let mut step = self.steps.generation(f64::from(batch), self.mean_length(), Part::Rest)?;
+        step.add(1.0, self.decode_attention(batch)?);
+        Ok(step)
+    }
+
+    /// In-flight batching of `batch` requests, `ctx_tokens` of prefill per mixed step.
+    pub fn agg(&mut self, batch: u32, ctx_tokens: u32) -> Result<Agg, Gap> {
+        let Workload { isl, osl, .. } = self.workload;
+        let plan = schedule(self.backend, self.workload, batch, ctx_tokens);
+        let mixed = self.mixed_step(ctx_tokens, plan.mixed_decodes)?;
+        let decode = if plan.decode_batch > 0 { self.decode_step(plan.decode_batch)? } else { Timing::default() };
+        let prompt = mixed.ms * f64::from(isl.div_ceil(ctx_tokens));
+        let ttft_ms = if self.backend == Backend::Vllm {
+            let queue = if batch <= 1 { 1.0 } else { (1.0 + libm::log2(f64::from(batch)) / 8.0).min(2.0) };
+            (prompt + VLLM_DISPATCH_MS_PER_LAYER * self.layers) * queue
+        } else {
+            prompt * (2.0 + (plan.prompt_steps - 3.0) / 20.0).min(4.0)
+        };
+        let counted = plan.counted + plan.decode_only;
+        let itl_ms =
+            if counted > 0.0 { (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted } else { 0.0 };
+        let total = plan.mixed * mixed.ms + plan.decode_only * decode.ms;
+        let later_tokens = f64::from(osl.saturating_sub(1));
+        let mut per_rank = if total > 0.0 { 1000.0 / total * f64::from(batch) } else { 0.0 };
+        let latency = ttft_ms + itl_ms * later_tokens;
+        if self.backend == Backend::Vllm && latency > 0.0 {
+            // Little's law: no more requests finish than are in flight.
+            per_rank = per_rank.min(f64::from(batch) * 1000.0 / latency);
+        }
+        let ranks = self.parallel.pp * self.parallel.dp;
+        let requests_per_sec = per_rank * f64::from(ranks);
+        let mut all = Timing::default();
+        all.add(plan.mixed, mixed);
+        all.add(plan.decode_only, decode);
+        Ok(Agg {
+            ttft_ms,
+            itl_ms,
+            requests_per_sec,
+            concurrency: batch * ranks,
+            mixed_ms: mixed.ms,
+            decode_ms: decode.ms,
+            mixed_decodes: plan.mixed_decodes,
+            evidence: evidence(all),
+        })
+    }
+
+    /// Memory of in-flight batching, and whether it fits.
+    pub fn agg_memory(&self, batch: u32, ctx_tokens: u32) -> (MemoryUse, Fit) {
+        let Workload { isl, osl, .. } = self.workload;
+        let requests = f64::from(batch);
+        let slot = f64::from(isl + osl);
+        let memory = if self.backend == Backend::Trtllm {
+            let slot = self.max_seq_len.map_or(slot, f64::from);
+            self.memory.at(Load { batch: requests, tokens: TRTLLM_STEP_TOKENS, slot })
+        } else if batch > 1 {
+            let decodes = requests - f64::from(ctx_tokens.div_ceil(isl));
+            self.memory.at(Load { batch: requests, tokens: decodes + f64::from(ctx_tokens), slot })
+        } else {
+            self.memory.at(Load { batch: requests, tokens: f64::from(ctx_tokens), slot })
+        };
+        (memory, self.memory.fit(&memory, Role::Agg, &self.version, self.fraction))
+    }
+
+    /// Latency of prefilling a batch, uncorrected.
+    pub fn prefill(&self, batch: u32) -> Result<Timing, Gap> {
+        let Workload { isl, prefix, .. } = self.workload;
+        self.steps.context(f64::from(batch), f64::from(isl - prefix), f64::from(prefix), Part::All)
+    }
+
+    /// Memory of a prefill worker (`osl` 1) or of a whole static batch, and whether it fits.
+    pub fn prefill_memory(&self, batch: u32, osl: u32) -> (MemoryUse, Fit) {
+        let Workload { isl, prefix, .. } = self.workload;
+        self.static_memory(batch, f64::from(isl - prefix) * f64::from(batch), osl)
+    }
+
+    /// Latency of all decode steps of a batch, uncorrected.
+    pub fn decode(&self, batch: u32) -> Result<Timing, Gap> {
+        let Workload { isl, osl, .. } = self.workload;
+        let later = osl.saturating_sub(1);
+        let mut total = Timing::default();
+        if later == 0 {
+            return Ok(total);
+        }
+        let requests = f64::from(batch);
+        total.add(f64::from(later), self.steps.generation(requests, f64::from(isl + 1), Part::Rest)?);
+        let mut at = 0;
+        while at < later {
+            let attention = self.steps.generation(requests, f64::from(isl + at + 1), Part::Attention)?;
+            total.add(f64::from(STRIDE.min(later - at)), attention);
+            at += STRIDE;
+        }
+        Ok(total)
+    }
+
+    /// Memory of a decode worker, and whether it fits.
+    pub fn decode_memory(&self, batch: u32) -> (MemoryUse, Fit) {
+        self.static_memory(batch, f64::from(batch), self.workload.osl)
+    }
+
+    fn static_memory(&self, batch: u32, tokens: f64, osl: u32) -> (MemoryUse, Fit) {
+        let slot = f64::from(self.workload.isl + osl);
+        let memory = self.memory.at(Load { batch: f64::from(batch), tokens, slot });
+        (memory, self.memory.fit(&memory, Role::Static, &self.version, self.fraction))
+    }
+}
+
+/// Shares of a timing that were measured and extrapolated.
+pub fn evidence(timing: Timing) -> Evidence {
+    if timing.ms <= 0.0 {
+        return Evidence::default();
+    }
+    Evidence { measured: timing.measured / timing.ms, held: timing.held / timing.ms }
+}
