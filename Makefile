@@ -1,4 +1,6 @@
 # The two commands people need are `make run` and `make test`; the work is done by scripts in .ci/.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
 .PHONY: help run test site check bench packs
 
 help:

@@ -10,7 +10,8 @@ fn program(listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command
         .args(["--listen", listen, "--site", "no/such/folder"])
-        .env_remove("CONFIGURATOR_LISTEN");
+        .env_remove("CONFIGURATOR_LOG")
+        .env_remove("CONFIGURATOR_LOG_FORMAT");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
