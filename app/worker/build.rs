@@ -7,8 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Everything whose types or results cross the boundary, relative to this crate.
-const SOURCES: [&str; 5] =
-    ["src", "../engine/src", "../../perf-data/src", "../../perf-data/models.json", "../../perf-data/systems.json"];
+const SOURCES: [&str; 5] = [
+    "src",
+    "../engine/src",
+    "../../perf-data/src",
+    "../../perf-data/models.json",
+    "../../perf-data/systems.json",
+];
 
 fn main() -> io::Result<()> {
     let mut files = Vec::new();

@@ -197,7 +197,13 @@ fn a_search_loads_and_reports_and_answers_once() {
     }
     assert!(loaded.is_some_and(|(received, total)| received == total && total > 100_000));
     assert!(searched > 0, "no progress was reported");
-    assert_eq!(site.replies.iter().filter(|reply| matches!(reply, Reply::Found { .. })).count(), 1);
+    assert_eq!(
+        site.replies
+            .iter()
+            .filter(|reply| matches!(reply, Reply::Found { .. }))
+            .count(),
+        1
+    );
     assert!(site.host.advance().is_empty());
 }
 
@@ -210,7 +216,12 @@ fn the_latest_search_wins() {
     assert!(site.host.is_busy());
     let last = site.answer(2, &on(Backend::Vllm));
     found(&last, 2);
-    assert!(!site.replies.iter().any(|reply| matches!(reply, Reply::Found { id: 1, .. })));
+    assert!(
+        !site
+            .replies
+            .iter()
+            .any(|reply| matches!(reply, Reply::Found { id: 1, .. }))
+    );
 }
 
 #[test]
@@ -224,16 +235,28 @@ fn files_nobody_waits_for_are_abandoned() {
     found(&last, 2);
     assert_eq!(site.abandoned, [pack.clone()]);
     // What arrives all the same is ignored.
-    assert!(site.host.fetched(&Resource::Pack(pack.clone()), Ok(read(&pack))).is_empty());
+    assert!(
+        site.host
+            .fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)))
+            .is_empty()
+    );
     // A search for the same tables does not ask twice.
     let mut site = Site::new(PACK_BUDGET);
     site.fault(&pack, Fault::Hangs);
     site.ask(1, &airline());
     let before = site.fetched.len();
-    site.ask(2, &Scenario { goal: Goal::Gpus(8), ..airline() });
+    site.ask(
+        2,
+        &Scenario {
+            goal: Goal::Gpus(8),
+            ..airline()
+        },
+    );
     assert_eq!(site.fetched.len(), before);
     assert!(site.abandoned.is_empty());
-    let events = site.host.fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)));
+    let events = site
+        .host
+        .fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)));
     site.serve(events);
     site.finish();
     found(site.replies.last().unwrap(), 2);
@@ -256,7 +279,10 @@ fn a_cancelled_search_stays_silent() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault(&pack, Fault::Hangs);
     site.ask(1, &airline());
-    assert_eq!(site.host.handle(Request::Cancel { id: 1 }), [Event::Abandon(Resource::Pack(pack))]);
+    assert_eq!(
+        site.host.handle(Request::Cancel { id: 1 }),
+        [Event::Abandon(Resource::Pack(pack))]
+    );
 }
 
 #[test]
@@ -283,7 +309,13 @@ fn an_slo_that_makes_no_sense_is_refused_even_when_the_tables_are_there() {
     let mut wrong = airline();
     wrong.sla.itl_ms = -3.0;
     let last = site.answer(2, &wrong);
-    assert!(matches!(failure(&last), Some(Failure::Scenario(ScenarioError::Number { .. }))), "{last:?}");
+    assert!(
+        matches!(
+            failure(&last),
+            Some(Failure::Scenario(ScenarioError::Number { .. }))
+        ),
+        "{last:?}"
+    );
 }
 
 #[test]
@@ -304,7 +336,14 @@ fn tables_are_kept_up_to_the_budget() {
     let again = tight.answer(3, &a);
     found(&again, 3);
     assert!(tight.fetched.len() > before);
-    assert_eq!(tight.fetched.iter().filter(|name| *name == "index.json").count(), 1);
+    assert_eq!(
+        tight
+            .fetched
+            .iter()
+            .filter(|name| *name == "index.json")
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -312,7 +351,10 @@ fn a_silent_network_is_reported_and_the_next_search_tries_again() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault("index.json", Fault::Silence);
     let last = site.answer(1, &airline());
-    let network = Failure::Network { url: "packs/index.json".to_owned(), status: None };
+    let network = Failure::Network {
+        url: "packs/index.json".to_owned(),
+        status: None,
+    };
     assert_eq!(failure(&last), Some(&network));
     site.faults.clear();
     let last = site.answer(2, &airline());
@@ -326,15 +368,39 @@ fn a_pack_that_is_gone_means_an_old_index_at_first() {
     site.answer(1, &on(Backend::Vllm));
     site.fault(&pack, Fault::Status(404));
     let last = site.answer(2, &airline());
-    let network = Failure::Network { url: format!("packs/{pack}"), status: Some(404) };
+    let network = Failure::Network {
+        url: format!("packs/{pack}"),
+        status: Some(404),
+    };
     assert_eq!(failure(&last), Some(&network));
-    assert_eq!(site.fetched.iter().filter(|name| *name == "index.json").count(), 2);
+    assert_eq!(
+        site.fetched
+            .iter()
+            .filter(|name| *name == "index.json")
+            .count(),
+        2
+    );
 
     let mut site = Site::new(0);
     site.fault(&pack, Fault::Status(500));
     let last = site.answer(1, &airline());
-    assert!(matches!(failure(&last), Some(Failure::Network { status: Some(500), .. })), "{last:?}");
-    assert_eq!(site.fetched.iter().filter(|name| *name == "index.json").count(), 1);
+    assert!(
+        matches!(
+            failure(&last),
+            Some(Failure::Network {
+                status: Some(500),
+                ..
+            })
+        ),
+        "{last:?}"
+    );
+    assert_eq!(
+        site.fetched
+            .iter()
+            .filter(|name| *name == "index.json")
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -367,14 +433,29 @@ fn a_damaged_index_is_reported() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault("index.json", Fault::Damaged);
     let last = site.answer(1, &airline());
-    assert!(matches!(failure(&last), Some(Failure::Pack { name, .. }) if name == "index.json"), "{last:?}");
+    assert!(
+        matches!(failure(&last), Some(Failure::Pack { name, .. }) if name == "index.json"),
+        "{last:?}"
+    );
 }
 
 #[test]
 fn what_cannot_be_answered_is_said_before_any_table_is_fetched() {
     let mut site = Site::new(PACK_BUDGET);
-    let last = site.answer(1, &Scenario { model: "nobody/nothing".to_owned(), ..airline() });
-    assert!(matches!(failure(&last), Some(Failure::Scenario(ScenarioError::UnknownModel { .. }))), "{last:?}");
+    let last = site.answer(
+        1,
+        &Scenario {
+            model: "nobody/nothing".to_owned(),
+            ..airline()
+        },
+    );
+    assert!(
+        matches!(
+            failure(&last),
+            Some(Failure::Scenario(ScenarioError::UnknownModel { .. }))
+        ),
+        "{last:?}"
+    );
     assert_eq!(site.fetched, ["index.json"]);
 }
 
@@ -384,15 +465,37 @@ fn layouts_of_the_answered_search_are_explained() {
     let last = site.answer(4, &airline());
     let layouts: Vec<Layout> = {
         let view = view(found(&last, 4).0, &airline());
-        view.picks.iter().map(|&pick| view.points[pick].layout).collect()
+        view.picks
+            .iter()
+            .map(|&pick| view.points[pick].layout)
+            .collect()
     };
     assert!(!layouts.is_empty());
     for layout in layouts {
-        assert!(site.host.handle(Request::Explain { id: 3, layout }).is_empty());
-        match site.host.handle(Request::Explain { id: 4, layout }).as_slice() {
-            [Event::Reply(Reply::Explained { id: 4, layout: echoed, explanation })] => {
+        assert!(
+            site.host
+                .handle(Request::Explain { id: 3, layout })
+                .is_empty()
+        );
+        match site
+            .host
+            .handle(Request::Explain { id: 4, layout })
+            .as_slice()
+        {
+            [
+                Event::Reply(Reply::Explained {
+                    id: 4,
+                    layout: echoed,
+                    explanation,
+                }),
+            ] => {
                 assert_eq!(*echoed, layout);
-                assert!(explanation.steps.iter().all(|step| step.total_ms > 0.0 && !step.ops.is_empty()));
+                assert!(
+                    explanation
+                        .steps
+                        .iter()
+                        .all(|step| step.total_ms > 0.0 && !step.ops.is_empty())
+                );
                 assert!(!explanation.steps.is_empty());
             }
             other => panic!("{other:?}"),

@@ -120,10 +120,7 @@ fn a_cancelled_search_stays_silent() {
     let mut session = ready_session();
     session.search(&gpus(8));
     assert_eq!(session.cancel(7), []);
-    assert_eq!(
-        session.cancel(1),
-        [Step::Post(Request::Cancel { id: 1 })]
-    );
+    assert_eq!(session.cancel(1), [Step::Post(Request::Cancel { id: 1 })]);
     assert_eq!(session.reply(found(1)), []);
     assert_eq!(session.cancel(1), []);
 }
@@ -186,10 +183,7 @@ fn an_explanation_survives_a_crash() {
         id: 1,
         layout: layout(4),
     });
-    assert_eq!(
-        session.reply(found(1)),
-        [Step::Deliver(found(1)), explain]
-    );
+    assert_eq!(session.reply(found(1)), [Step::Deliver(found(1)), explain]);
 }
 
 #[test]
