@@ -1,1 +1,57 @@
-//! stub
+//! Shared by the tests that cross crates: the shipped packs, read from disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use engine::catalog::Catalog;
+use engine::problem::{Plan, Problem, ScenarioError};
+use engine::scenario::Scenario;
+use engine::search::Search;
+use perf_data::{Index, Pack};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The index of the shipped packs.
+///
+/// # Panics
+/// When the repository's own index is damaged.
+pub fn index() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let text = fs::read_to_string(root().join("perf-data/packs/index.json")).expect("packs/index.json");
+        Index::from_json(&text).expect("a valid index")
+    })
+}
+
+/// A shipped pack file by name, decoded once.
+///
+/// # Panics
+/// When a shipped file is damaged.
+pub fn pack(name: &str) -> Option<Arc<Pack>> {
+    static PACKS: OnceLock<Mutex<BTreeMap<String, Arc<Pack>>>> = OnceLock::new();
+    let mut packs = PACKS.get_or_init(Mutex::default).lock().expect("no test panics here");
+    if let Some(pack) = packs.get(name) {
+        return Some(Arc::clone(pack));
+    }
+    let bytes = fs::read(root().join("perf-data/packs").join(name)).ok()?;
+    let pack = Arc::new(Pack::from_bytes(&bytes).expect("a valid pack"));
+    packs.insert(name.to_owned(), Arc::clone(&pack));
+    Some(pack)
+}
+
+/// The problem behind a scenario, with its tables.
+pub fn problem(scenario: &Scenario) -> Result<Problem, ScenarioError> {
+    Problem::new(Plan::resolve(scenario, Catalog::embedded(), index())?, pack)
+}
+
+/// A finished search.
+pub fn search(scenario: &Scenario) -> Result<Search, ScenarioError> {
+    let mut search = Search::new(problem(scenario)?);
+    while !search.advance(u32::MAX).is_done() {}
+    Ok(search)
+}

@@ -2,11 +2,19 @@
 
 use std::sync::OnceLock;
 
+use serde::Deserialize;
+
 use crate::model::ModelSpec;
 use crate::system::SystemSpec;
 
 const MODELS: &str = include_str!("../../../perf-data/models.json");
 const SYSTEMS: &str = include_str!("../../../perf-data/systems.json");
+
+/// `models.json`: facts beside a note on their origin.
+#[derive(Deserialize)]
+struct Models {
+    models: Vec<ModelSpec>,
+}
 
 /// Models and systems, sorted by id.
 #[derive(Clone, Debug)]
@@ -25,7 +33,7 @@ impl Catalog {
     pub fn embedded() -> &'static Self {
         static CATALOG: OnceLock<Catalog> = OnceLock::new();
         CATALOG.get_or_init(|| {
-            let mut models: Vec<ModelSpec> = serde_json::from_str(MODELS).expect("embedded models are valid");
+            let Models { mut models } = serde_json::from_str(MODELS).expect("embedded models are valid");
             let mut systems: Vec<SystemSpec> = serde_json::from_str(SYSTEMS).expect("embedded systems are valid");
             models.sort_by(|a, b| a.id.cmp(&b.id));
             systems.sort_by(|a, b| a.id.cmp(&b.id));

@@ -26,6 +26,7 @@ pub mod problem;
 pub mod view;
 pub mod reference;
 pub mod search;
+pub mod estimate;
 pub mod format;
 pub mod link;
 pub mod text;

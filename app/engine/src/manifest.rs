@@ -4,6 +4,7 @@ mod annotate;
 mod dgdr;
 mod names;
 mod planner;
+mod request;
 mod rules;
 mod schema;
 mod sku;

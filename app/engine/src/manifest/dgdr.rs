@@ -2,10 +2,9 @@
 //!
 //! It is a request: it says what is to be served and on what, and Dynamo's profiler chooses the layout again.
 
-use serde::{Serialize, Serializer};
-
 use super::annotate::{Comments, annotate};
 use super::names::{image_version, request_name};
+use super::request::{Features, Hardware, Load, Metadata, Number, Planner, Request, Spec, Targets};
 use super::rules::{API_VERSION, KIND, validate_dgdr};
 use super::sku::{gpu_sku, vram_mb};
 use super::{Check, Dynamo, Manifest};
@@ -31,107 +30,6 @@ pub struct DgdrOptions {
     pub auto_apply: bool,
     /// Link to the question, noted in the manifest.
     pub link: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Request<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata<'a>,
-    spec: Spec<'a>,
-}
-
-#[derive(Serialize)]
-struct Metadata<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Spec<'a> {
-    model: &'a str,
-    backend: &'static str,
-    image: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    runtime_version_override: Option<&'static str>,
-    search_strategy: &'static str,
-    auto_apply: bool,
-    hardware: Hardware,
-    workload: Load,
-    sla: Targets,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    features: Option<Features>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Hardware {
-    gpu_sku: &'static str,
-    vram_mb: u64,
-    num_gpus_per_node: u32,
-    total_gpus: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Load {
-    isl: u32,
-    osl: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_rate: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    concurrency: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Targets {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttft: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    itl: Option<Number>,
-    #[serde(rename = "e2eLatency", skip_serializing_if = "Option::is_none")]
-    e2e_latency: Option<Number>,
-}
-
-#[derive(Serialize)]
-struct Features {
-    planner: Planner,
-}
-
-#[derive(Serialize)]
-struct Planner {
-    backend: &'static str,
-    mode: &'static str,
-    optimization_target: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttft_ms: Option<Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    itl_ms: Option<Number>,
-    pre_deployment_sweeping_mode: &'static str,
-    enable_throughput_scaling: bool,
-    enable_load_scaling: bool,
-    throughput_adjustment_interval_seconds: u32,
-    load_adjustment_interval_seconds: u32,
-    max_gpu_budget: u32,
-    min_endpoint: u32,
-}
-
-/// A number without a needless `.0`.
-#[derive(Clone, Copy)]
-struct Number(f64);
-
-impl Serialize for Number {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 && self.0.abs() < 1e15 {
-            serializer.serialize_i64(self.0 as i64)
-        } else {
-            serializer.serialize_f64(self.0)
-        }
-    }
 }
 
 /// Writes the request for a selected point, or says what keeps it back.

@@ -114,13 +114,16 @@ mod tests {
     fn what_is_no_manifest_is_refused_with_a_reason() {
         let deep = format!("a: {}1{}", "[".repeat(5000), "]".repeat(5000));
         let long = format!("a: {}", "x".repeat(MAX_BYTES));
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for n in 1..12 {
-            bomb += &format!(
+        let levels = (1..12).map(|n| {
+            format!(
                 "a{n}: &a{n} [{}]\n",
                 vec![format!("*a{}", n - 1); 10].join(", ")
-            );
-        }
+            )
+        });
+        let bomb = format!(
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}",
+            levels.collect::<String>()
+        );
         let cases = [
             "",
             "~",

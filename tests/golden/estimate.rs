@@ -1,0 +1,99 @@
+//! Single-point estimates, within 0.1 % (the goldens are rounded to three decimals).
+
+use engine::backend::Backend;
+use engine::catalog::Catalog;
+use engine::estimate::{Deployment, Estimate, Phase, Pool, estimate};
+use engine::memory::Fit;
+use engine::parallel::Parallel;
+use engine::scenario::{Policy, Scenario, Workload};
+use serde_json::Value;
+
+use crate::report::Report;
+use crate::{load, number, optional, text, whole};
+
+const TOLERANCE: f64 = 1e-3;
+const GIB: f64 = (1u64 << 30) as f64;
+
+#[test]
+fn estimates() {
+    let Some(golden) = load("estimate.json") else { return Report::skipped("estimate") };
+    let mut report = Report::new("estimate");
+    for case in golden["cases"].as_array().expect("cases") {
+        let kwargs = &case["kwargs"];
+        let model = Catalog::embedded().model(text(kwargs, "model_path"));
+        if !model.is_some_and(|model| model.family.is_built()) {
+            report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
+            continue;
+        }
+        let mode = text(kwargs, "mode");
+        report.case(mode);
+        let id = text(case, "id");
+        match (run(kwargs, mode), case.get("result")) {
+            (Some(got), Some(want)) => compare(id, mode, &got, want, &mut report),
+            (None, None) => {}
+            (got, _) => report.fail(format!("{id}: got {got:?}, want {:?}", case.get("error"))),
+        }
+    }
+    report.finish();
+}
+
+/// Our estimate; none when it is refused.
+fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
+    let isl = whole(kwargs, "isl");
+    let scenario = Scenario {
+        model: text(kwargs, "model_path").to_owned(),
+        system: text(kwargs, "system_name").to_owned(),
+        backend: Backend::from_name(text(kwargs, "backend_name")).expect("backend"),
+        workload: Workload { isl, osl: whole(kwargs, "osl"), prefix: optional(kwargs, "prefix").unwrap_or(0) },
+        policy: Policy::Reference,
+        ..Scenario::default()
+    };
+    let size = |prefix: &str, key: &str| {
+        optional(kwargs, &format!("{prefix}{key}")).or_else(|| optional(kwargs, key)).unwrap_or(1)
+    };
+    let parallel = |prefix: &str| Parallel::dense(size(prefix, "tp_size"), size(prefix, "pp_size"), 1);
+    let pool = |prefix: &str| Pool {
+        parallel: parallel(prefix),
+        batch: whole(kwargs, &format!("{prefix}batch_size")),
+        count: whole(kwargs, &format!("{prefix}num_workers")),
+    };
+    let batch = || whole(kwargs, "batch_size");
+    let fixed = |phase| Deployment::Static { parallel: parallel(""), batch: batch(), phase };
+    let deployment = match mode {
+        "agg" => {
+            let ctx_tokens = optional(kwargs, "ctx_tokens").unwrap_or(isl);
+            Deployment::Agg { parallel: parallel(""), batch: batch(), ctx_tokens }
+        }
+        "static" => fixed(Phase::Both),
+        "static_ctx" => fixed(Phase::Prefill),
+        "static_gen" => fixed(Phase::Decode),
+        "disagg" => Deployment::Disagg { prefill: pool("prefill_"), decode: pool("decode_") },
+        other => panic!("unknown mode {other}"),
+    };
+    estimate(&tests::problem(&scenario).ok()?, &deployment).ok()
+}
+
+fn compare(id: &str, mode: &str, got: &Estimate, want: &Value, report: &mut Report) {
+    let raw = &want["raw"];
+    let mut check = |name: &str, got: f64, want: f64| {
+        report.compare(mode, &format!("{id} {name}"), got, want, TOLERANCE, TOLERANCE);
+    };
+    check("ttft", got.ttft_ms, number(raw, "ttft"));
+    check("tpot", got.itl_ms, number(raw, "tpot"));
+    check("request_latency", got.request_latency_ms, number(raw, "request_latency"));
+    check("seq/s", got.requests_per_sec, number(raw, "seq/s"));
+    check("tokens/s", got.tokens_per_sec, number(raw, "tokens/s"));
+    check("tokens/s/gpu", got.tokens_per_sec_per_gpu, number(raw, "tokens/s/gpu"));
+    check("tokens/s/user", got.tokens_per_sec_per_user, number(raw, "tokens/s/user"));
+    check("concurrency", f64::from(got.concurrency), number(raw, "concurrency"));
+    check("num_total_gpus", f64::from(got.gpus), number(raw, "num_total_gpus"));
+    let keys: &[&str] = if mode == "disagg" { &["(p)memory", "(d)memory"] } else { &["memory"] };
+    for (held, key) in got.memory.iter().zip(keys) {
+        check(key, held.memory.total() / GIB, number(raw, key));
+    }
+    let warned = !want["kv_cache_warning"].is_null();
+    let overflows = got.memory.iter().any(|held| held.fit != Fit::Yes);
+    if mode == "agg" && warned != overflows {
+        report.fail(format!("{id}: KV cache warning {overflows}, want {warned}"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Operator lists, memory and steps of whole models.
+
+use engine::catalog::Catalog;
+use engine::memory::{Load, MemoryModel, weights_per_gpu};
+use engine::model::ModelSpec;
+use engine::models;
+use engine::ops::{Op, OpKind};
+use engine::parallel::Parallel;
+use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
+use engine::scenario::{QuantChoice, Scenario, Workload};
+use engine::search;
+use engine::space::WorkerRole;
+use engine::{backend::Backend, problem::Problem};
+use serde_json::{Value, json};
+
+use crate::report::Report;
+use crate::{load, number, optional, text, whole};
+
+const RELATIVE: f64 = 1e-5;
+const GIB: f64 = (1u64 << 30) as f64;
+
+#[test]
+fn models() {
+    let Some(golden) = load("models.json") else { return Report::skipped("models") };
+    let mut report = Report::new("models");
+    for case in golden["oplists"].as_array().expect("oplists") {
+        if let Some(model) = built(case, &mut report) {
+            report.case("operator lists");
+            oplists(model, case, &mut report);
+        }
+    }
+    for case in golden["steps"].as_array().expect("steps") {
+        if built(case, &mut report).is_some() {
+            report.case("steps");
+            steps(case, &mut report);
+        }
+    }
+    report.finish();
+}
+
+fn built(case: &Value, report: &mut Report) -> Option<&'static ModelSpec> {
+    let model = Catalog::embedded().model(text(case, "model"));
+    let built = model.filter(|model| model.family.is_built());
+    if built.is_none() {
+        report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
+    }
+    built
+}
+
+fn parallel(case: &Value) -> Parallel {
+    let sizes = &case["parallel"];
+    let size = |key| optional(sizes, key).unwrap_or(1);
+    Parallel { tp: size("tp"), pp: size("pp"), dp: size("dp"), moe_tp: size("mtp"), moe_ep: size("ep"), cp: size("cp") }
+}
+
+fn precision(case: &Value) -> Precision {
+    let modes = &case["modes"];
+    Precision {
+        gemm: Quant::from_name(text(modes, "gemm")).expect("gemm"),
+        moe: Quant::from_name(text(modes, "moe")).expect("moe"),
+        fmha: FmhaQuant::from_name(text(modes, "fmha")).expect("fmha"),
+        kv: KvQuant::from_name(text(modes, "kv")).expect("kv"),
+    }
+}
+
+fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
+    let (parallel, precision) = (parallel(case), precision(case));
+    let lists = models::op_lists(model, parallel, precision).expect("a built family");
+    for (phase, ops) in [("context", &lists.context), ("generation", &lists.generation)] {
+        let want = case[phase].as_array().expect("a list");
+        let got: Vec<Value> = ops.iter().map(|op| describe(phase, op)).collect();
+        if got.len() != want.len() {
+            report.fail(format!("{} {phase}: {} operators, want {}", model.id, got.len(), want.len()));
+        }
+        for (got, want) in got.iter().zip(want) {
+            if !contains(want, got) {
+                report.fail(format!("{} {phase}: got {got}, want {want}", model.id));
+            }
+        }
+    }
+    let what = format!("{} {}", model.id, parallel.group_label());
+    let weights = weights_per_gpu(&lists.context, parallel.pp);
+    let mut check = |name: &str, got: f64, want: f64| {
+        report.compare("memory", &format!("{what} {name}"), got, want, RELATIVE, 0.0);
+    };
+    check("weights", weights, number(case, "weights_bytes_per_gpu"));
+    for (tokens, want) in case["kv_bytes"].as_object().expect("kv_bytes") {
+        let tokens: f64 = tokens.parse().expect("tokens");
+        let got = models::kv_bytes(model, parallel, precision, tokens).expect("a built family");
+        check("KV bytes", got, want.as_f64().expect("bytes"));
+    }
+    let system = Catalog::embedded().system("b200_sxm").expect("b200_sxm");
+    let backend = Backend::from_name(text(case, "backend")).expect("backend");
+    let memory = MemoryModel::new(model, system, backend, parallel, precision, &lists.context).expect("sizes");
+    let got = memory.at(Load { batch: 16.0, tokens: 16.0 * 2000.0, slot: 3500.0 });
+    let want = &case["memory_gib_b200_static_b16_isl3000_osl500_prefix1000"];
+    check("activations", got.activations / GIB, number(want, "activations"));
+    check("KV cache", got.kv_cache / GIB, number(want, "kvcache"));
+    check("buffers", got.comm / GIB, number(want, "nccl"));
+    check("other", got.other / GIB, number(want, "others"));
+    check("total", got.total() / GIB, number(want, "total"));
+}
+
+/// An operator in the golden file's words.
+fn describe(phase: &str, op: &Op) -> Value {
+    let (kind, mut fields) = match op.kind {
+        OpKind::Embedding { vocab, hidden } => ("Embedding", json!({ "vocab_size": vocab, "hidden_size": hidden })),
+        OpKind::Elementwise { bytes_per_token } => ("Elementwise", json!({ "bytes_per_token": bytes_per_token })),
+        OpKind::Gemm { n, k, quant, low_precision_input } => {
+            ("Gemm", json!({ "n": n, "k": k, "quant_mode": quant.name(), "low_precision_input": low_precision_input }))
+        }
+        OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } => (
+            "ContextAttention",
+            json!({ "n": heads, "n_kv": kv_heads, "head_size": head_dim, "window_size": window, "use_qk_norm": qk_norm,
+                    "kv_cache_dtype": kv.name(), "fmha_quant_mode": fmha.name(), "cp_size": cp }),
+        ),
+        OpKind::GenerationAttention { heads, kv_heads, head_dim, window, kv } => (
+            "GenerationAttention",
+            json!({ "n": heads, "n_kv": kv_heads, "head_size": head_dim, "window_size": window,
+                    "kv_cache_dtype": kv.name() }),
+        ),
+        OpKind::AllReduce { hidden, gpus } => ("CustomAllReduce", json!({ "hidden_size": hidden, "tp_size": gpus })),
+        OpKind::Nccl { collective, elements, gpus, dtype } => (
+            "Nccl",
+            json!({ "hidden_size": elements, "num_gpus": gpus, "dtype": dtype.name(), "operation": collective.name() }),
+        ),
+        OpKind::P2p { hidden, pp } => ("P2P", json!({ "hidden_size": hidden, "pp_size": pp })),
+        OpKind::EncoderAttention { heads, .. } => ("EncoderAttention", json!({ "n": heads })),
+    };
+    fields["name"] = json!(format!("{phase}_{}", op.name));
+    fields["scale_factor"] = json!(op.count);
+    json!({ kind: fields })
+}
+
+/// Whether every field of `part` stands in `whole` with the same value.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|have| contains(have, value)))
+        }
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        _ => whole == part,
+    }
+}
+
+fn steps(case: &Value, report: &mut Report) {
+    let precision = precision(case);
+    let (batch, ctx_tokens, osl) = (whole(case, "b"), whole(case, "ctx_tokens"), whole(case, "osl"));
+    let scenario = Scenario {
+        model: text(case, "model").to_owned(),
+        system: text(case, "system").to_owned(),
+        backend: Backend::from_name(text(case, "backend")).expect("backend"),
+        workload: Workload { isl: whole(case, "isl"), osl, prefix: whole(case, "prefix") },
+        quant: QuantChoice { gemm: Some(precision.gemm), kv: Some(precision.kv), fmha: Some(precision.fmha) },
+        ..Scenario::default()
+    };
+    let what = format!("{} {} {} {}", scenario.model, scenario.system, scenario.backend, parallel(case));
+    let worker = |problem: &Problem| search::worker(problem, WorkerRole::Agg, parallel(case)).ok();
+    let worker = tests::problem(&scenario).ok().as_ref().and_then(worker);
+    let mut worker = match (worker, case.get("error")) {
+        (Some(worker), None) => worker,
+        (None, Some(_)) => return,
+        (got, want) => return report.fail(format!("{what}: answers {}, want error {want:?}", got.is_some())),
+    };
+    let agg = worker.agg(batch, ctx_tokens).expect("measured");
+    let (memory, _) = worker.agg_memory(batch, ctx_tokens);
+    let mut check = |name: &str, got: f64, want: &Value| {
+        let want = want.as_f64().expect("a number");
+        report.compare("steps", &format!("{what} {name}"), got, want, RELATIVE, 0.0);
+    };
+    check("context", worker.prefill(batch).expect("measured").ms, &case["context_ms"]);
+    check("generation", worker.decode(batch).expect("measured").ms, &case["generation_ms"]);
+    check("mixed", agg.mixed_ms, &case["mixed_ms"]);
+    check("decode only", agg.decode_ms, &case["decode_only_ms"]);
+    check("TTFT", agg.ttft_ms, &case["agg_ttft_ms"]);
+    check("TPOT", agg.itl_ms, &case["agg_tpot_ms"]);
+    let gpus = f64::from(parallel(case).gpus());
+    check("tokens/s/GPU", agg.requests_per_sec * f64::from(osl - 1) / gpus, &case["agg_tokens_s_gpu"]);
+    let gib = &case["agg_memory_gib"];
+    check("weights", memory.weights / GIB, &gib["weights"]);
+    check("activations", memory.activations / GIB, &gib["activations"]);
+    check("KV cache", memory.kv_cache / GIB, &gib["kvcache"]);
+    check("total", memory.total() / GIB, &gib["total"]);
+}
