@@ -1,14 +1,14 @@
 //! A selected point as a Kubernetes manifest, and the checks that run before it leaves the page.
 
-mod annotate;
-mod dgdr;
 mod names;
-mod planner;
-mod request;
-mod rules;
-mod schema;
 mod sku;
 mod yaml;
+mod annotate;
+mod schema;
+mod planner;
+mod rules;
+mod request;
+mod dgdr;
 
 pub use dgdr::{DgdrOptions, dgdr};
 pub use names::{MAX_REQUEST_NAME, request_name};

@@ -2,8 +2,8 @@
 
 mod failure;
 mod glossary;
-mod insight;
 mod layout;
+mod insight;
 mod nothing;
 
 pub use failure::{

@@ -5,7 +5,6 @@
 use serde_json::{Map, Value};
 
 use super::Check;
-use super::rules::backend as request_backend;
 use super::yaml::join;
 
 const PATH: &str = "spec.features.planner";
@@ -241,7 +240,10 @@ fn belongs(spec: &Value, features: &Value, planner: &Map<String, Value>, out: &m
         .and_then(|mocker| mocker.get("enabled"))
         .and_then(Value::as_bool);
     let mocker = mocker.unwrap_or(false);
-    let request = request_backend(spec);
+    let request = spec
+        .get("backend")
+        .and_then(Value::as_str)
+        .unwrap_or("auto");
     // With a planner, the profiler turns `auto` into vLLM.
     let served = if request == "auto" { "vllm" } else { request };
     let backend = text(planner, "backend", "vllm");

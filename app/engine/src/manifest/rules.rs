@@ -118,11 +118,6 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
 
-/// The backend that a request without one gets.
-pub(super) fn backend(spec: &Value) -> &str {
-    text(spec, "backend").unwrap_or("auto")
-}
-
 fn runtime_version(spec: &Value) -> Option<(u16, u16, u16)> {
     text(spec, "runtimeVersionOverride")
         .and_then(semver_core)
@@ -130,7 +125,9 @@ fn runtime_version(spec: &Value) -> Option<(u16, u16, u16)> {
 }
 
 fn engine(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
-    if text(spec, "searchStrategy") == Some("thorough") && backend(spec) == "auto" {
+    if text(spec, "searchStrategy") == Some("thorough")
+        && matches!(text(spec, "backend"), None | Some("auto"))
+    {
         let message =
             "A thorough search needs one backend; set spec.backend to vllm, sglang or trtllm.";
         out.push(Check::error(
