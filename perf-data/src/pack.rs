@@ -71,7 +71,8 @@ pub struct TableInfo {
     /// Values are kept as f64 instead of f32.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exact: bool,
-    /// Attention tables: the order in which kernel lanes are consulted.
+    /// An order over the whole table that one file cannot show. Attention tables: in which order kernel
+    /// lanes are consulted. Other tables that are split by precision: all precisions, first measured first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<String>,
     /// Number of values in all slices.

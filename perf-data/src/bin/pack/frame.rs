@@ -71,10 +71,10 @@ fn empty(kind: Type) -> Column {
 fn read_column(reader: ColumnReader, count: usize, levels: i16, column: &mut Column) -> Result<()> {
     match (reader, column) {
         (ColumnReader::Int64ColumnReader(reader), Column::Int(out)) => {
-            out.extend(cells(reader, count, levels)?)
+            out.extend(cells(reader, count, levels)?);
         }
         (ColumnReader::DoubleColumnReader(reader), Column::Float(out)) => {
-            out.extend(cells(reader, count, levels)?)
+            out.extend(cells(reader, count, levels)?);
         }
         (ColumnReader::ByteArrayColumnReader(reader), Column::Text(out)) => {
             let mut known: HashMap<Vec<u8>, Arc<str>> = HashMap::new();

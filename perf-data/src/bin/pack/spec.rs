@@ -40,10 +40,29 @@ pub(crate) struct Value {
 }
 
 /// The plain case: one column `latency`.
-pub(crate) const LATENCY: &[Value] = &[Value {
+const LATENCY: &[Value] = &[Value {
     phase: None,
     columns: &["latency"],
 }];
+
+/// A table that is published under its own name, in milliseconds.
+pub(crate) const fn spec(
+    name: &'static str,
+    key: &'static [(&'static str, Part)],
+    axes: &'static [(&'static str, Part)],
+) -> Spec {
+    Spec {
+        name,
+        file: name,
+        keep: |_| true,
+        key,
+        axes,
+        values: LATENCY,
+        unit: "ms",
+        exact: false,
+        wins: Wins::First,
+    }
+}
 
 /// A table of a pack.
 #[derive(Clone, Copy)]

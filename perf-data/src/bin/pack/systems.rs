@@ -10,7 +10,7 @@ use serde_yaml::Value;
 #[derive(Deserialize)]
 struct Published {
     gpu: Gpu,
-    node: Node,
+    node: Fabric,
     misc: Misc,
 }
 
@@ -29,7 +29,7 @@ struct Gpu {
 }
 
 #[derive(Deserialize)]
-struct Node {
+struct Fabric {
     num_gpus_per_node: u32,
     num_gpus_per_rack: Option<u32>,
     intra_node_bw: Number,

@@ -1,6 +1,7 @@
 //! The published wheel: a zip whose `systems` folder holds descriptions and Parquet tables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -21,10 +22,10 @@ impl Wheel {
     /// Opens `path` if its SHA-256 is `sha256`.
     pub(crate) fn open(path: &Path, sha256: &str) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let found = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let mut found = String::new();
+        for byte in Sha256::digest(&bytes) {
+            write!(found, "{byte:02x}")?;
+        }
         if found != sha256 {
             bail!(
                 "{} has SHA-256 {found}, SOURCES.toml pins {sha256}; download the pinned wheel",
