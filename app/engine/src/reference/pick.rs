@@ -120,6 +120,7 @@ fn rank(rows: &[Row], scenario: &Scenario) -> Option<Cluster> {
         // Equal rows are common; the reference picks one at random, this the faster one for each user.
         let order = gain(candidate)
             .total_cmp(&gain(best))
+            .then(candidate.score.total_cmp(&best.score))
             .then(candidate.row.tokens_per_sec_per_user.total_cmp(&best.row.tokens_per_sec_per_user))
             .then(best.row.gpus.cmp(&candidate.row.gpus));
         if order.is_gt() {
