@@ -1,0 +1,326 @@
+//! The command line.
+
+#![allow(clippy::doc_markdown, reason = "doc comments are the help text, where backticks would show")]
+
+use std::path::PathBuf;
+
+use clap::builder::RangedI64ValueParser;
+use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
+use engine::backend::Backend;
+use engine::manifest::Dynamo;
+use engine::quant::{FmhaQuant, KvQuant, Quant};
+
+const AFTER: &str = "Exit code: 0 when something meets the targets, 1 when nothing does, 2 when the input is wrong.";
+
+/// Finds the deployment of a model that serves your traffic within your latency targets.
+#[derive(Debug, Parser)]
+#[command(name = "configurator", version, after_help = AFTER, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Searches every layout and prints the best ones.
+    Search(Search),
+    /// Prices one layout.
+    Estimate(Estimate),
+    /// Prints the Kubernetes manifest of the best layout, or of another pick.
+    Export(Export),
+    /// Prints the share link of a question.
+    Link(Link),
+    /// Lists the models and what they can run on.
+    Models(List),
+    /// Lists the GPU systems and the measured data for them.
+    Systems(List),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Search {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) space: Space,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How many picks to print.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: u32,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) space: Space,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Which pick of the search to export; 1 is the best.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pick: u32,
+    /// Name of the deployment request; made from the model when left out.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Kubernetes namespace; the current one when left out.
+    #[arg(long)]
+    pub(crate) namespace: Option<String>,
+    /// Dynamo release in the cluster.
+    #[arg(long, value_name = "VERSION", value_parser = dynamo, default_value = Dynamo::default().tag())]
+    pub(crate) dynamo: Dynamo,
+    /// Profiler image; the published one of the release when left out.
+    #[arg(long)]
+    pub(crate) image: Option<String>,
+    /// Deploy the outcome at once instead of leaving it for review.
+    #[arg(long)]
+    pub(crate) auto_apply: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Link {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) space: Space,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Address of the page, put before the link.
+    #[arg(long, value_name = "URL", default_value = "")]
+    pub(crate) base: String,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Estimate {
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) layout: Layout,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// One layout.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Layout")]
+pub(crate) struct Layout {
+    /// What the workers do.
+    #[arg(long, value_enum, default_value_t = Mode::Agg)]
+    pub(crate) mode: Mode,
+    /// Tensor parallel size.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) tp: u32,
+    /// Pipeline parallel size.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) pp: u32,
+    /// Context parallel size (prefill).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) cp: u32,
+    /// Requests in a batch.
+    #[arg(long, value_name = "N", value_parser = batch())]
+    pub(crate) batch: Option<u32>,
+    /// Prefill tokens of a mixed step (agg); ISL when left out.
+    #[arg(long, value_name = "TOKENS", value_parser = batch())]
+    pub(crate) ctx_tokens: Option<u32>,
+    /// Tensor parallel size of prefill workers (disagg); --tp when left out.
+    #[arg(long, value_name = "N", value_parser = size())]
+    pub(crate) prefill_tp: Option<u32>,
+    /// Pipeline parallel size of prefill workers (disagg); --pp when left out.
+    #[arg(long, value_name = "N", value_parser = size())]
+    pub(crate) prefill_pp: Option<u32>,
+    /// Requests in a prefill batch (disagg).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = batch())]
+    pub(crate) prefill_batch: u32,
+    /// Prefill workers (disagg).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) prefill_workers: u32,
+    /// Tensor parallel size of decode workers (disagg); --tp when left out.
+    #[arg(long, value_name = "N", value_parser = size())]
+    pub(crate) decode_tp: Option<u32>,
+    /// Pipeline parallel size of decode workers (disagg); --pp when left out.
+    #[arg(long, value_name = "N", value_parser = size())]
+    pub(crate) decode_pp: Option<u32>,
+    /// Requests in a decode batch (disagg); --batch when left out.
+    #[arg(long, value_name = "N", value_parser = batch())]
+    pub(crate) decode_batch: Option<u32>,
+    /// Decode workers (disagg).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) decode_workers: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// One worker that prefills and decodes in the same steps.
+    Agg,
+    /// One worker that prefills a fixed batch, then decodes it.
+    Static,
+    /// The prefill of a fixed batch.
+    Prefill,
+    /// The decode of a fixed batch.
+    Decode,
+    /// Prefill workers beside decode workers.
+    Disagg,
+}
+
+/// Parallel sizes and worker counts; the limit keeps their product a number of GPUs.
+fn size() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1024)
+}
+
+fn batch() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000_000)
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Folder with the measured data.
+    #[arg(long, value_name = "DIR", env = "CONFIGURATOR_DATA")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// The question; what is left out keeps its value from the link or file, or the page's default.
+#[derive(Debug, Default, Group)]
+#[command(next_help_heading = "Question")]
+pub(crate) struct Question {
+    /// A share link of the page.
+    #[arg(value_name = "LINK", help_heading = "Arguments", conflicts_with = "scenario")]
+    pub(crate) link: Option<String>,
+    /// A file with a scenario (JSON or YAML) or a share link; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Model id, such as Qwen/Qwen3-32B-FP8.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// GPU system, such as h100_sxm.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+    /// GPU system of the decode workers, when it differs.
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) decode_system: Option<String>,
+    /// Find the highest throughput on this many GPUs.
+    #[arg(long, value_name = "N", group = "goal")]
+    pub(crate) gpus: Option<u32>,
+    /// Find the fewest GPUs that serve this many requests per second.
+    #[arg(long, value_name = "R", group = "goal")]
+    pub(crate) rate: Option<f64>,
+    /// Find the fewest GPUs that hold this many requests in flight.
+    #[arg(long, value_name = "N", group = "goal")]
+    pub(crate) concurrency: Option<u32>,
+    /// Inference engine.
+    #[arg(long, value_name = "NAME", value_parser = backend)]
+    pub(crate) backend: Option<Backend>,
+    /// Data version; the current one when left out.
+    #[arg(long)]
+    pub(crate) version: Option<String>,
+    /// Input tokens of a request, cached ones included.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) isl: Option<u32>,
+    /// Output tokens of a request.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) osl: Option<u32>,
+    /// Leading input tokens that are already cached.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) prefix: Option<u32>,
+    /// Target for the time to first token.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    pub(crate) ttft: Option<f64>,
+    /// Target for the inter-token latency, first token excluded.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    pub(crate) itl: Option<f64>,
+    /// Target for the latency of a whole request; replaces the ITL target.
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    pub(crate) latency: Option<f64>,
+    /// Precision of the dense weights, instead of the checkpoint's.
+    #[arg(long, value_name = "PRECISION", value_parser = gemm)]
+    pub(crate) gemm: Option<Quant>,
+    /// Precision of the KV cache, instead of the checkpoint's.
+    #[arg(long, value_name = "PRECISION", value_parser = kv)]
+    pub(crate) kv: Option<KvQuant>,
+    /// Precision of prefill attention, instead of the checkpoint's.
+    #[arg(long, value_name = "PRECISION", value_parser = fmha)]
+    pub(crate) fmha: Option<FmhaQuant>,
+    /// Share of GPU memory for the KV cache, in (0, 1].
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub(crate) mem: Option<f64>,
+    /// KV slot length (TensorRT-LLM, aggregated serving).
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) max_seq_len: Option<u32>,
+}
+
+/// What to search.
+#[derive(Debug, Default, Group)]
+#[command(next_help_heading = "Search")]
+pub(crate) struct Space {
+    /// Leave out everything beyond the targets.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, action = ArgAction::Set)]
+    pub(crate) strict: Option<bool>,
+    /// Serving modes to search.
+    #[arg(long, value_enum)]
+    pub(crate) serving: Option<Serving>,
+    /// Search finer context-token budgets (aggregated serving).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, action = ArgAction::Set)]
+    pub(crate) chunked: Option<bool>,
+    /// Pipeline parallel sizes to search.
+    #[arg(long, value_enum, value_name = "SIZES")]
+    pub(crate) pp: Option<Pipeline>,
+    /// How to search: every layout, or as AI Configurator 0.12.0 does.
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<Policy>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Serving {
+    Both,
+    Agg,
+    Disagg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Pipeline {
+    #[value(name = "1")]
+    One,
+    #[value(name = "1,2,4")]
+    Deep,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Policy {
+    Exhaustive,
+    Reference,
+}
+
+fn backend(name: &str) -> Result<Backend, String> {
+    Backend::from_name(name).ok_or_else(|| one_of(Backend::ALL))
+}
+
+fn gemm(name: &str) -> Result<Quant, String> {
+    Quant::from_name(name).ok_or_else(|| one_of(Quant::ALL))
+}
+
+fn kv(name: &str) -> Result<KvQuant, String> {
+    KvQuant::from_name(name).ok_or_else(|| one_of(KvQuant::ALL))
+}
+
+fn fmha(name: &str) -> Result<FmhaQuant, String> {
+    FmhaQuant::from_name(name).ok_or_else(|| one_of(FmhaQuant::ALL))
+}
+
+fn dynamo(tag: &str) -> Result<Dynamo, String> {
+    let tags: Vec<_> = Dynamo::ALL.iter().map(|release| release.tag()).collect();
+    Dynamo::from_tag(tag).ok_or_else(|| one_of(&tags))
+}
+
+fn one_of(names: &[impl ToString]) -> String {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    format!("it can be {}", names.join(", "))
+}

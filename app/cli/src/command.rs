@@ -1,0 +1,23 @@
+//! One module per command.
+
+mod estimate;
+mod export;
+mod link;
+mod models;
+mod search;
+mod systems;
+
+use crate::args::Command;
+use crate::report::{Failure, Report};
+
+/// Does what was asked.
+pub(crate) fn run(command: Command) -> Result<Report, Failure> {
+    match command {
+        Command::Search(args) => search::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Link(args) => link::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Systems(args) => systems::run(&args),
+    }
+}

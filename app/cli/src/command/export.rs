@@ -1,0 +1,95 @@
+//! `configurator export`.
+
+use engine::catalog::Catalog;
+use engine::manifest::{Check, DgdrOptions, Severity, dgdr};
+use engine::text;
+use serde::Serialize;
+
+use crate::answer::answer;
+use crate::args;
+use crate::data::Data;
+use crate::question::ask;
+use crate::report::{Failure, Report, json};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    name: &'a str,
+    file_name: &'a str,
+    text: &'a str,
+    kubectl: &'a str,
+    inspect: &'a str,
+    checks: Vec<Finding<'a>>,
+    link: &'a str,
+    data: &'a str,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    path: &'a str,
+    rule: &'a str,
+    severity: &'static str,
+    message: &'a str,
+}
+
+pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
+    let data = Data::open(args.output.data.as_deref())?;
+    let mut answer = answer(ask(&args.question, &args.space)?, &data)?;
+    let scenario = &answer.scenario;
+    let pick = args.pick as usize;
+    let Some(point) = answer.picks().nth(pick - 1) else {
+        return match answer.picks().count() {
+            0 => {
+                let nearest = answer.view.nearest.unwrap_or_default();
+                let why = text::nothing_fits(&nearest, scenario).to_string();
+                Ok(Report { error: Some(why), ..Report::new(String::new(), answer.notes, false) })
+            }
+            picks => Err(Failure(format!("There is no pick {pick}. Choose one from 1 to {picks}."))),
+        };
+    };
+    let known = Catalog::embedded();
+    let (Some(model), Some(system)) = (known.model(&scenario.model), known.system(&scenario.system)) else {
+        return Err(Failure("The model or system is not in the catalogue. See `configurator models`.".to_owned()));
+    };
+    let link = answer.link();
+    let options = DgdrOptions {
+        name: args.name.clone(),
+        namespace: args.namespace.clone(),
+        release: args.dynamo,
+        image: args.image.clone(),
+        auto_apply: args.auto_apply,
+        link: Some(link.clone()),
+    };
+    let manifest = dgdr(scenario, model, system, point, &options).map_err(|checks| refusal(&checks))?;
+    if args.output.json {
+        let whole = Json {
+            name: &manifest.name,
+            file_name: &manifest.file_name,
+            text: &manifest.text,
+            kubectl: &manifest.kubectl,
+            inspect: &manifest.inspect,
+            checks: manifest.checks.iter().map(finding).collect(),
+            link: &link,
+            data: &answer.data,
+        };
+        return Ok(Report::new(json(&whole)?, answer.notes, true));
+    }
+    answer.notes.extend(manifest.checks.iter().map(line));
+    Ok(Report::new(manifest.text, answer.notes, true))
+}
+
+fn finding(check: &Check) -> Finding<'_> {
+    let severity = match check.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    Finding { path: &check.path, rule: check.rule, severity, message: &check.message }
+}
+
+fn line(check: &Check) -> String {
+    if check.path.is_empty() { check.message.clone() } else { format!("{}: {}", check.path, check.message) }
+}
+
+fn refusal(checks: &[Check]) -> Failure {
+    let errors: Vec<_> = checks.iter().filter(|check| check.is_error()).map(line).collect();
+    Failure(format!("This cannot be exported.\n  {}", errors.join("\n  ")))
+}

@@ -1,0 +1,151 @@
+//! `configurator search`.
+
+use std::fmt::Write as _;
+
+use engine::format::{count, rate, typed};
+use engine::scenario::{Goal, Scenario};
+use engine::text;
+use engine::view::{Funnel, Nearest, Point};
+use serde::Serialize;
+
+use crate::answer::{Answer, answer};
+use crate::args;
+use crate::data::Data;
+use crate::question::ask;
+use crate::report::{Failure, Report, json};
+use crate::table::{Align, table};
+
+const COLUMNS: &[(&str, Align)] = &[
+    ("#", Align::Right),
+    ("serving", Align::Left),
+    ("replica", Align::Left),
+    ("replicas", Align::Right),
+    ("GPUs", Align::Right),
+    ("tok/s/GPU", Align::Right),
+    ("tok/s/user", Align::Right),
+    ("TTFT ms", Align::Right),
+    ("ITL ms", Align::Right),
+    ("req/s", Align::Right),
+    ("in flight", Align::Right),
+    ("evidence", Align::Left),
+];
+
+/// The answer for programs.
+#[derive(Serialize)]
+struct Json<'a> {
+    scenario: &'a Scenario,
+    data: &'a str,
+    link: String,
+    funnel: &'a Funnel,
+    picks: Vec<Pick<'a>>,
+    limited_by: Option<String>,
+    nearest: Option<Nearest>,
+}
+
+#[derive(Serialize)]
+struct Pick<'a> {
+    rank: usize,
+    serving: &'static str,
+    replica: String,
+    gpus: String,
+    #[serde(flatten)]
+    point: &'a Point,
+}
+
+pub(super) fn run(args: &args::Search) -> Result<Report, Failure> {
+    let data = Data::open(args.output.data.as_deref())?;
+    let answer = answer(ask(&args.question, &args.space)?, &data)?;
+    let top = args.top as usize;
+    let text = if args.output.json { json(&for_programs(&answer, top))? } else { for_people(&answer, top) };
+    let found = answer.view.best().is_some();
+    Ok(Report::new(text, answer.notes, found))
+}
+
+fn for_programs(answer: &Answer, top: usize) -> Json<'_> {
+    let picks = answer.picks().take(top).zip(1..).map(|(point, rank)| Pick {
+        rank,
+        serving: text::serving(point),
+        replica: text::layout_short(point),
+        gpus: text::gpus_decomposed(point),
+        point,
+    });
+    Json {
+        scenario: &answer.scenario,
+        data: &answer.data,
+        link: answer.link(),
+        funnel: &answer.view.funnel,
+        picks: picks.collect(),
+        limited_by: limit(answer),
+        nearest: answer.view.nearest,
+    }
+}
+
+fn for_people(answer: &Answer, top: usize) -> String {
+    let mut lines = vec![question(&answer.scenario), String::new()];
+    if let Some(best) = answer.view.best() {
+        lines.push(text::verdict(best));
+        lines.push(format!("{}.", text::gpus_decomposed(best)));
+        lines.extend(text::gpus_idle(best, &answer.scenario).map(|idle| format!("{idle}.")));
+        lines.extend(limit(answer).map(|limit| format!("Limited by {limit}.")));
+        lines.extend(answer.picks().nth(1).map(|next| text::next_best(best, next)));
+        lines.push(String::new());
+        let rows: Vec<_> = answer.picks().take(top).zip(1..).map(|(point, rank)| row(rank, point)).collect();
+        lines.push(table(COLUMNS, &rows));
+    } else {
+        let nearest = answer.view.nearest.unwrap_or_default();
+        lines.push(text::nothing_fits(&nearest, &answer.scenario).to_string());
+        lines.push(String::new());
+    }
+    let stages = text::funnel_stages(&answer.view.funnel, &answer.scenario);
+    let stages: Vec<_> = stages.iter().map(|&(name, left)| format!("{} {name}", count(left))).collect();
+    lines.push(stages.join(" → "));
+    let mut out = lines.join("\n");
+    // A String takes everything.
+    let _ = writeln!(out, "\nData {}. Link: {}", answer.data, answer.link());
+    out
+}
+
+fn limit(answer: &Answer) -> Option<String> {
+    let best = answer.view.best()?;
+    text::limited_by(&answer.explain(best)?, best)
+}
+
+fn row(rank: usize, point: &Point) -> Vec<String> {
+    vec![
+        rank.to_string(),
+        text::serving(point).to_owned(),
+        text::layout_short(point),
+        count(u64::from(point.replicas)),
+        count(u64::from(point.gpus_used)),
+        rate(point.tokens_per_sec_per_gpu),
+        rate(point.tokens_per_sec_per_user),
+        engine::format::ms(point.ttft_ms),
+        engine::format::ms(point.itl_ms),
+        rate(point.requests_per_sec),
+        count(u64::from(point.concurrency)),
+        text::evidence(point.evidence),
+    ]
+}
+
+/// What was asked, in two lines.
+pub(super) fn question(scenario: &Scenario) -> String {
+    let Scenario { model, system, decode_system, backend, workload, sla, goal, .. } = scenario;
+    let goal = match goal {
+        Goal::Gpus(gpus) => format!("{} × {system}", count(u64::from(*gpus))),
+        Goal::RequestRate(rate) => format!("{system} for {} requests/s", typed(*rate)),
+        Goal::Concurrency(requests) => format!("{system} for {} requests in flight", count(u64::from(*requests))),
+    };
+    let decode = decode_system.as_ref().map_or(String::new(), |system| format!(", decode on {system}"));
+    let second = match sla.request_latency_ms {
+        Some(latency) => format!("request latency {} ms", typed(latency)),
+        None => format!("ITL {} ms", typed(sla.itl_ms)),
+    };
+    format!(
+        "{model} on {goal}{decode}, {}\nISL {}, OSL {}, prefix {}; TTFT {} ms, {second}",
+        backend.label(),
+        count(u64::from(workload.isl)),
+        count(u64::from(workload.osl)),
+        count(u64::from(workload.prefix)),
+        typed(sla.ttft_ms),
+    )
+}

@@ -1,0 +1,73 @@
+//! The measured data: a folder of packs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::problem::{Plan, Problem};
+use engine::text;
+use perf_data::{Index, Pack};
+
+use crate::report::Failure;
+
+const INDEX: &str = "index.json";
+
+/// Where the data is, seen from a folder that a program or a user stands in.
+const PLACES: [&str; 2] = ["perf-data/packs", "packs"];
+
+/// A folder of packs.
+#[derive(Debug)]
+pub(crate) struct Data {
+    folder: PathBuf,
+    pub(crate) index: Index,
+}
+
+impl Data {
+    /// The folder that was named, or one at or above the current folder or this program.
+    pub(crate) fn open(named: Option<&Path>) -> Result<Self, Failure> {
+        let folder = match named {
+            Some(folder) => folder.to_owned(),
+            None => find().ok_or_else(|| {
+                Failure(format!(
+                    "No measured data found: neither the current folder nor the program's has {} above it. Name the folder with --data DIR or CONFIGURATOR_DATA.",
+                    PLACES.join(" or ")
+                ))
+            })?,
+        };
+        let path = folder.join(INDEX);
+        let json = fs::read_to_string(&path).map_err(|error| {
+            Failure(format!(
+                "{} cannot be read ({error}). Name the folder that holds {INDEX} with --data DIR or CONFIGURATOR_DATA.",
+                path.display()
+            ))
+        })?;
+        let index = Index::from_json(&json).map_err(|error| text::pack_failure(INDEX, &error.to_string()))?;
+        Ok(Self { folder, index })
+    }
+
+    /// The plan with its tables.
+    pub(crate) fn load(&self, plan: Plan) -> Result<Problem, Failure> {
+        let mut packs = BTreeMap::new();
+        for file in plan.files() {
+            packs.insert(file.name.clone(), Arc::new(self.pack(&file.name)?));
+        }
+        Ok(Problem::new(plan, |name| packs.get(name).map(Arc::clone))?)
+    }
+
+    fn pack(&self, name: &str) -> Result<Pack, Failure> {
+        let path = self.folder.join(name);
+        let bytes = fs::read(&path).map_err(|error| {
+            Failure(format!("{} cannot be read ({error}). {INDEX} names it; restore the folder.", path.display()))
+        })?;
+        Ok(Pack::from_bytes(&bytes).map_err(|error| text::pack_failure(name, &error.to_string()))?)
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let program = std::env::current_exe().ok();
+    let folders = here.iter().chain(&program).flat_map(|path| path.ancestors());
+    let places = folders.flat_map(|folder| PLACES.map(|place| folder.join(place)));
+    places.into_iter().find(|place| place.join(INDEX).is_file())
+}
