@@ -108,3 +108,61 @@ fn walk<'a>(cover: &Cover<'a>) -> Vec<&'a str> {
     });
     lanes.into_iter().map(|(lane, _)| *lane).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::Leaf;
+
+    /// A table with one slice for each (lane, rows, own).
+    fn table(slices: &[(&str, usize, bool)]) -> Merge {
+        let mut merge = Merge::default();
+        for (number, (lane, rows, primary)) in (0..).zip(slices) {
+            for row in 0..*rows {
+                let key = vec![Key::from(*lane), Key::Int(number)];
+                let place = [row as u32, 0, 0, 0];
+                merge.add(
+                    key,
+                    Leaf {
+                        place,
+                        value: 1.0,
+                        source: 0,
+                        sequence: 0,
+                        primary: *primary,
+                    },
+                );
+            }
+        }
+        merge
+    }
+
+    #[test]
+    fn undocumented_lanes_keep_the_order_of_measurement() {
+        let merge = table(&[("z", 1, true), ("a", 9, true), ("default", 1, true)]);
+        assert_eq!(order(&merge, None), ["default", "z", "a"]);
+    }
+
+    #[test]
+    fn documented_lane_then_own_lanes_then_borrowed_ones() {
+        let merge = table(&[
+            ("other", 9, true),
+            ("triton", 5, false),
+            ("fa3", 1, true),
+            ("fla", 2, true),
+        ]);
+        assert_eq!(
+            order(&merge, Some("fa3")),
+            ["fa3", "fla", "other", "triton"]
+        );
+        assert_eq!(
+            order(&merge, Some("default")),
+            ["fla", "fa3", "other", "triton"]
+        );
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(release("0.10.1") > release("0.9"));
+        assert_eq!(release("1.3.0rc20"), [1, 3, 0]);
+    }
+}

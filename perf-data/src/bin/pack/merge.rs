@@ -87,3 +87,61 @@ pub(crate) fn slice(key: Vec<Key>, leaves: &[Leaf], axes: usize) -> Slice {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of one key: file, place, value.
+    fn settled(wins: Wins, rows: &[(u32, [u32; 2], f64)]) -> Slice {
+        let mut merge = Merge::default();
+        for (sequence, (source, [a, b], value)) in rows.iter().enumerate() {
+            let leaf = Leaf {
+                place: [*a, *b, 0, 0],
+                value: *value,
+                source: *source,
+                sequence: sequence as u32,
+                primary: *source == 0,
+            };
+            merge.add(vec![Key::Int(1)], leaf);
+        }
+        merge.settle(wins);
+        let (key, leaves) = merge.slices.pop().unwrap();
+        slice(key, &leaves, 2)
+    }
+
+    #[test]
+    fn rows_become_a_sorted_ragged_tree() {
+        let rows = [
+            (0, [8, 1], 3.0),
+            (0, [2, 4], 2.0),
+            (1, [2, 1], 1.0),
+            (1, [16, 9], 4.0),
+        ];
+        let grid = settled(Wins::First, &rows).grid;
+        let outer = Level {
+            keys: vec![2, 8, 16],
+            starts: vec![0, 3],
+        };
+        let inner = Level {
+            keys: vec![1, 4, 1, 9],
+            starts: vec![0, 2, 3, 4],
+        };
+        assert_eq!(grid.levels, [outer, inner]);
+        assert_eq!(grid.values, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(grid.tiers, [1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_first_file_wins_and_the_table_says_which_row_of_it() {
+        let rows = [
+            (0, [1, 1], 1.0),
+            (0, [1, 1], 2.0),
+            (1, [1, 1], 3.0),
+            (1, [1, 2], 4.0),
+            (1, [1, 2], 5.0),
+        ];
+        assert_eq!(settled(Wins::First, &rows).grid.values, [1.0, 4.0]);
+        assert_eq!(settled(Wins::Last, &rows).grid.values, [2.0, 5.0]);
+    }
+}
