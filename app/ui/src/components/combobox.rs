@@ -1,0 +1,113 @@
+//! A text field that finds a model while one types.
+
+use leptos::prelude::*;
+
+use crate::services::screen;
+use crate::view_model::form::ModelOption;
+
+/// Type to find, arrows to move, Enter to take.
+#[component]
+pub(crate) fn Combobox(
+    /// Id of the input.
+    id: &'static str,
+    /// Caption.
+    label: &'static str,
+    /// What is set.
+    #[prop(into)]
+    value: Signal<String>,
+    /// What is wrong with it.
+    #[prop(into)]
+    error: Signal<Option<String>>,
+    /// Options for what was typed.
+    find: fn(&str) -> Vec<ModelOption>,
+    /// Takes an option.
+    take: impl Fn(String) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let query = RwSignal::new(None::<String>);
+    let active = RwSignal::new(0usize);
+    let open = Memo::new(move |_| query.with(Option::is_some));
+    let options = Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
+    let list = format!("{id}-list");
+    let option_id = move |at: usize| format!("{id}-option-{at}");
+    let close = move || query.set(None);
+    let choose = move |at: usize| {
+        if let Some(option) = options.with_untracked(|options| options.get(at).cloned()) {
+            close();
+            take(option.id);
+        }
+    };
+    let go = move |steps: i32| {
+        let count = options.with_untracked(Vec::len) as i32;
+        if count > 0 {
+            active.update(|at| *at = (*at as i32 + steps).rem_euclid(count) as usize);
+            screen::reveal(&option_id(active.get_untracked()));
+        }
+    };
+    let on_key = move |event: leptos::ev::KeyboardEvent| {
+        match event.key().as_str() {
+            "ArrowDown" if !open.get_untracked() => query.set(Some(String::new())),
+            "ArrowDown" => go(1),
+            "ArrowUp" => go(-1),
+            "Enter" if open.get_untracked() => choose(active.get_untracked()),
+            "Escape" if open.get_untracked() => close(),
+            _ => return,
+        }
+        event.prevent_default();
+        event.stop_propagation();
+    };
+    let text = move || query.get().unwrap_or_else(|| value.with(|value| crate::view_model::form::short_model(value).to_owned()));
+    view! {
+        <div class="control combobox" class:bad=move || error.with(Option::is_some)>
+            <label for=id>{label}</label>
+            <input
+                id=id
+                class="field"
+                role="combobox"
+                autocomplete="off"
+                spellcheck="false"
+                aria-autocomplete="list"
+                aria-expanded=move || open.get().to_string()
+                aria-controls=list.clone()
+                aria-activedescendant=move || open.get().then(|| option_id(active.get()))
+                aria-invalid=move || error.with(Option::is_some).to_string()
+                title=move || value.get()
+                prop:value=text
+                on:focus=move |event| {
+                    active.set(0);
+                    query.set(Some(String::new()));
+                    event_target::<web_sys::HtmlInputElement>(&event).select();
+                }
+                on:click=move |_| query.update(|query| { query.get_or_insert_default(); })
+                on:blur=move |_| close()
+                on:input=move |event| { active.set(0); query.set(Some(event_target_value(&event))); }
+                on:keydown=on_key
+                placeholder=move || value.get()
+            />
+            <ul class="options" id=list role="listbox" aria-label=label class:hidden=move || !open.get()>
+                {move || {
+                    options.get().into_iter().enumerate().map(|(at, option)| {
+                        let current = value.with_untracked(|value| *value == option.id);
+                        view! {
+                            <li
+                                id=option_id(at)
+                                role="option"
+                                aria-selected=move || (active.get() == at).to_string()
+                                class:active=move || active.get() == at
+                                class:current=current
+                                class:off=!option.answers
+                                on:pointerdown=move |event| { event.prevent_default(); choose(at); }
+                            >
+                                <b>{option.id.clone()}</b>
+                                <span>{option.detail.clone()}{(!option.answers).then_some(" · not built yet")}</span>
+                            </li>
+                        }
+                    }).collect_view()
+                }}
+                <li class="none" role="option" aria-selected="false" aria-disabled="true" class:hidden=move || !options.with(Vec::is_empty)>
+                    "No model has these words."
+                </li>
+            </ul>
+            <p class="field-error" class:hidden=move || error.with(Option::is_none)>{move || error.get()}</p>
+        </div>
+    }
+}

@@ -1,0 +1,40 @@
+//! A button that copies, and says whether it did.
+
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+
+use crate::services::clipboard;
+
+/// Copies what `text` gives at the moment of the click.
+#[component]
+pub(crate) fn CopyButton(
+    /// What the button says.
+    label: &'static str,
+    /// What is copied.
+    text: impl Fn() -> String + Copy + Send + Sync + 'static,
+    /// Whether it may be pressed.
+    #[prop(into, optional)]
+    disabled: Signal<bool>,
+    /// Style of the button.
+    #[prop(default = "ghost")]
+    class: &'static str,
+) -> impl IntoView {
+    let outcome = RwSignal::new(None::<bool>);
+    let press = move |_| {
+        let text = text();
+        leptos::task::spawn_local(async move {
+            outcome.set(Some(clipboard::copy(text).await));
+            Timeout::new(2_000, move || { outcome.try_set(None); }).forget();
+        });
+    };
+    let says = move || match outcome.get() {
+        None => label,
+        Some(true) => "Copied",
+        Some(false) => "Not allowed here",
+    };
+    view! {
+        <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=press disabled=move || disabled.get()>
+            <span aria-live="polite">{says}</span>
+        </button>
+    }
+}

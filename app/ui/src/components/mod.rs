@@ -1,0 +1,17 @@
+//! Small controls.
+
+mod combobox;
+mod copy_button;
+mod message;
+mod number_field;
+mod segments;
+mod select;
+mod term;
+
+pub(crate) use combobox::Combobox;
+pub(crate) use copy_button::CopyButton;
+pub(crate) use message::MessageBox;
+pub(crate) use number_field::NumberField;
+pub(crate) use segments::Segments;
+pub(crate) use select::Select;
+pub(crate) use term::Glossed;

@@ -1,0 +1,8 @@
+//! Charts, drawn by plotters on any backend: a canvas in the page, SVG for everything else.
+
+pub mod palette;
+mod pen;
+pub mod frontier;
+pub mod strip;
+
+pub use pen::{DrawError, UNITS};

@@ -1,0 +1,191 @@
+//! The search: a client of the worker in, signals out.
+
+use std::sync::Arc;
+
+use engine::explain::Explanation;
+use engine::problem::{Field, ScenarioError};
+use engine::scenario::Scenario;
+use engine::text::{self, Message};
+use engine::view::Layout;
+use gloo::timers::callback::Timeout;
+use leptos::prelude::*;
+use worker::client::Client;
+use worker::protocol::{Failure, Reply, SearchId};
+
+use crate::view_model::shown::{Answer, same_rows};
+
+/// Where trunk puts the worker's loader.
+const WORKER: &str = "./worker_loader.js";
+/// How long a handle has to rest before the rows are refined for its target.
+const REST_MS: u32 = 160;
+
+/// What the search is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Phase {
+    /// Nothing was asked yet.
+    #[default]
+    Idle,
+    /// Asked, nothing heard.
+    Asked,
+    /// Tables are on their way.
+    Loading {
+        /// Bytes received.
+        received: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The search is under way.
+    Running {
+        /// Layouts done.
+        done: u32,
+        /// Layouts in all.
+        total: u32,
+    },
+    /// Answered.
+    Done,
+    /// No answer.
+    Failed {
+        /// What to tell.
+        message: Message,
+        /// The field to blame.
+        field: Option<Field>,
+    },
+}
+
+impl Phase {
+    /// Whether an answer is being waited for.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Asked | Self::Loading { .. } | Self::Running { .. })
+    }
+
+    /// Share done, where it is known.
+    pub(crate) fn share(&self) -> Option<f64> {
+        let share = |done: f64, total: f64| (total > 0.0).then(|| (done / total).clamp(0.0, 1.0));
+        match *self {
+            Self::Loading { received, total } => share(received as f64, total as f64),
+            Self::Running { done, total } => share(f64::from(done), f64::from(total)),
+            _ => None,
+        }
+    }
+}
+
+/// The search as the page sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine {
+    /// What it is doing.
+    pub(crate) phase: RwSignal<Phase>,
+    /// The last answer; stays while the next one is sought.
+    pub(crate) answer: RwSignal<Option<Arc<Answer>>>,
+    /// The last breakdown.
+    pub(crate) explained: RwSignal<Option<(Layout, Explanation)>>,
+    client: StoredValue<Option<Client>, LocalStorage>,
+    asked: StoredValue<Option<(SearchId, Scenario)>>,
+    resting: StoredValue<Option<Timeout>, LocalStorage>,
+}
+
+impl Engine {
+    /// Starts the worker.
+    pub(crate) fn start() -> Self {
+        let this = Self {
+            phase: RwSignal::new(Phase::default()),
+            answer: RwSignal::new(None),
+            explained: RwSignal::new(None),
+            client: StoredValue::new_local(None),
+            asked: StoredValue::new(None),
+            resting: StoredValue::new_local(None),
+        };
+        this.client.set_value(Some(Client::spawn(WORKER, move |reply| this.hear(reply))));
+        this
+    }
+
+    /// Asks: at once when other rows are needed, after a short rest when only a target moved.
+    pub(crate) fn ask(self, scenario: &Scenario) {
+        let before = self.asked.with_value(|asked| asked.as_ref().map(|(_, scenario)| scenario.clone()));
+        let moved_only = before.is_some_and(|before| same_rows(&before, scenario));
+        if moved_only && self.answer.with_untracked(Option::is_some) {
+            let scenario = scenario.clone();
+            self.resting.set_value(Some(Timeout::new(REST_MS, move || self.search(&scenario))));
+        } else {
+            self.resting.set_value(None);
+            self.search(scenario);
+        }
+    }
+
+    fn search(self, scenario: &Scenario) {
+        let client = self.client.with_value(Option::clone);
+        if let Some(client) = client {
+            self.phase.set(Phase::Asked);
+            self.asked.set_value(Some((0, scenario.clone())));
+            let id = client.search(scenario);
+            self.asked.update_value(|asked| {
+                if let Some((asked_id, _)) = asked {
+                    *asked_id = id;
+                }
+            });
+        }
+    }
+
+    /// Asks the same question again.
+    pub(crate) fn retry(self) {
+        if let Some((_, scenario)) = self.asked.get_value() {
+            self.search(&scenario);
+        }
+    }
+
+    /// Asks where the time of a layout goes; only a finished search can tell.
+    pub(crate) fn explain(self, layout: Layout) {
+        let known = self.explained.with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == layout));
+        if known || self.phase.with_untracked(|phase| *phase != Phase::Done) {
+            return;
+        }
+        let id = self.asked.with_value(|asked| asked.as_ref().map(|(id, _)| *id));
+        if let (Some(id), Some(client)) = (id, self.client.with_value(Option::clone)) {
+            client.explain(id, layout);
+        }
+    }
+
+    fn hear(self, reply: Reply) {
+        match reply {
+            Reply::Ready { .. } => {}
+            Reply::Loading { received, total, .. } => self.phase.set(Phase::Loading { received, total }),
+            Reply::Progress { done, total, .. } => self.phase.set(Phase::Running { done, total }),
+            Reply::Found { rows, data, elapsed_ms, .. } => {
+                let Some((_, scenario)) = self.asked.get_value() else { return };
+                self.explained.set(None);
+                self.answer.set(Some(Arc::new(Answer { scenario, rows: Arc::new(*rows), data, elapsed_ms })));
+                self.phase.set(Phase::Done);
+            }
+            Reply::Explained { layout, explanation, .. } => self.explained.set(Some((layout, explanation))),
+            Reply::Failed { failure, .. } => {
+                let field = match &failure {
+                    Failure::Scenario(error) => field_of(error),
+                    _ => None,
+                };
+                self.phase.set(Phase::Failed { message: message(&failure), field });
+            }
+        }
+    }
+}
+
+fn message(failure: &Failure) -> Message {
+    match failure {
+        Failure::Scenario(error) => text::scenario_error(error),
+        Failure::Pack { name, why } => text::pack_failure(name, why),
+        Failure::Network { url, status } => text::network_failure(url, *status),
+        Failure::Crashed { why } => text::crashed(why),
+        Failure::Unsupported { why } => text::unsupported(why),
+        Failure::OtherBuild { page, worker } => text::other_build(page, worker),
+    }
+}
+
+/// The field that a refused question is about.
+fn field_of(error: &ScenarioError) -> Option<Field> {
+    match error {
+        ScenarioError::UnknownModel { .. } | ScenarioError::NotBuilt { .. } => Some(Field::Model),
+        ScenarioError::UnknownSystem { .. } => Some(Field::System),
+        ScenarioError::UnknownVersion { .. } => Some(Field::Version),
+        ScenarioError::NoPack { .. } => Some(Field::Backend),
+        ScenarioError::Number { field, .. } => Some(*field),
+        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } => None,
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything that touches the browser. Views see signals and plain functions.
+
+pub(crate) mod clipboard;
+pub(crate) mod engine;
+mod fine;
+pub(crate) mod location;
+pub(crate) mod packs;
+pub(crate) mod screen;
+pub(crate) mod surface;
+pub(crate) mod theme;

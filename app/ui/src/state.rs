@@ -1,0 +1,251 @@
+//! The state of the page: one question; everything else follows from it or from the search.
+
+use std::sync::Arc;
+
+use engine::link;
+use engine::scenario::Scenario;
+use engine::view::Point;
+use leptos::prelude::*;
+use perf_data::Index;
+
+use crate::draw::palette::Palette;
+use crate::services::engine::{Engine, Phase};
+use crate::services::theme::{self, Theme};
+use crate::services::{location, packs};
+use crate::view_model::fragment::{Fragment, Screen};
+use crate::view_model::key;
+use crate::view_model::shown::{Shown, show};
+
+/// A configuration set aside, with the question it answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pin {
+    pub(crate) key: String,
+    pub(crate) scenario: Scenario,
+    pub(crate) point: Point,
+}
+
+/// More pins than this cannot be compared.
+pub(crate) const MAX_PINS: usize = 6;
+
+/// The state, shared by context.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    /// The question on the form.
+    pub(crate) scenario: RwSignal<Scenario>,
+    /// The search.
+    pub(crate) engine: Engine,
+    /// The last answer under the question on the form.
+    pub(crate) shown: Memo<Option<Arc<Shown>>>,
+    /// Name of the selected point; none follows the best.
+    pub(crate) selected: RwSignal<Option<String>>,
+    /// The point shown in full, as an index.
+    pub(crate) focus: Memo<Option<usize>>,
+    /// The point under the pointer, in chart or table.
+    pub(crate) hovered: RwSignal<Option<usize>>,
+    /// Whether the card at the selected point stays open.
+    pub(crate) held: RwSignal<bool>,
+    /// The screen.
+    pub(crate) screen: RwSignal<Screen>,
+    /// Price of a GPU-hour, once typed.
+    pub(crate) price: RwSignal<Option<f64>>,
+    /// Configurations set aside.
+    pub(crate) pins: RwSignal<Vec<Pin>>,
+    /// Which data exist.
+    pub(crate) index: RwSignal<Option<Arc<Index>>>,
+    /// What was not understood in the link.
+    pub(crate) notices: RwSignal<Vec<String>>,
+    /// Identity of the data that the link was made on.
+    pub(crate) link_data: RwSignal<Option<String>>,
+    /// The chosen theme.
+    pub(crate) theme: RwSignal<Theme>,
+    /// Its colours.
+    pub(crate) palette: RwSignal<Palette>,
+    /// Which glossary card is open.
+    pub(crate) open_term: RwSignal<Option<u32>>,
+    committed: StoredValue<String>,
+}
+
+/// The state of the page.
+pub(crate) fn use_page() -> Page {
+    expect_context::<Page>()
+}
+
+impl Page {
+    /// Reads the address, starts the search and everything that follows from the state.
+    pub(crate) fn start() -> Self {
+        let (query, fragment) = location::read();
+        let parsed = link::parse(&query);
+        let fragment = Fragment::parse(&fragment);
+        let scenario = RwSignal::new(parsed.scenario);
+        let selected = RwSignal::new(fragment.point);
+        let engine = Engine::start();
+        let answer = engine.answer;
+        let shown = Memo::new_with_compare(
+            move |_| answer.get().map(|answer| scenario.with(|asked| Arc::new(show(&answer, asked)))),
+            |_, _| true,
+        );
+        let focus = Memo::new(move |_| shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref()))));
+        let theme = theme::remembered();
+        theme::apply(theme);
+        let page = Self {
+            scenario,
+            engine,
+            shown,
+            selected,
+            focus,
+            hovered: RwSignal::new(None),
+            held: RwSignal::new(false),
+            screen: RwSignal::new(fragment.screen),
+            price: RwSignal::new(None),
+            pins: RwSignal::new(Vec::new()),
+            index: RwSignal::new(None),
+            notices: RwSignal::new(parsed.notices.iter().map(engine::text::notice).collect()),
+            link_data: RwSignal::new(parsed.data),
+            theme: RwSignal::new(theme),
+            palette: RwSignal::new(theme::palette()),
+            open_term: RwSignal::new(None),
+            committed: StoredValue::new(String::new()),
+        };
+        page.follow();
+        page
+    }
+
+    fn follow(self) {
+        Effect::new(move || {
+            self.scenario.with(|scenario| self.engine.ask(scenario));
+            self.hovered.set(None);
+        });
+        Effect::new(move || location::replace(&self.address()));
+        Effect::new(move || {
+            if let (Some(index), true) = (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
+                && let Some(layout) = self.shown.get().and_then(|shown| shown.view.points.get(index).map(|p| p.layout))
+            {
+                self.engine.explain(layout);
+            }
+        });
+        Effect::new(move || {
+            theme::apply(self.theme.get());
+            self.palette.set(theme::palette());
+        });
+        theme::on_system_change(move || self.palette.set(theme::palette()));
+        location::on_back(move || self.read_address());
+        self.committed.set_value(self.address_untracked());
+        leptos::task::spawn_local(async move {
+            if let Some(index) = packs::fetch_index().await {
+                self.index.set(Some(Arc::new(index)));
+            }
+        });
+    }
+
+    /// The state as an address: query and fragment.
+    pub(crate) fn address(self) -> String {
+        let scenario = self.scenario.get();
+        let fragment = Fragment { screen: self.screen.get(), point: self.selected.get() };
+        format!("?{}{}", link::write(&scenario, self.data_of(&scenario).as_deref()), fragment.write())
+    }
+
+    fn address_untracked(self) -> String {
+        untrack(|| self.address())
+    }
+
+    /// Identity of the data that answer, or will answer, the question; the link's own until that is known.
+    fn data_of(self, scenario: &Scenario) -> Option<String> {
+        let known = self.engine.answer.with(|answer| {
+            let answer = answer.as_ref()?;
+            let asked = &answer.scenario;
+            let same = asked.system == scenario.system
+                && asked.decode_system == scenario.decode_system
+                && asked.backend == scenario.backend
+                && asked.version == scenario.version;
+            Some(same.then(|| answer.data.clone()))
+        });
+        known.unwrap_or_else(|| self.link_data.get())
+    }
+
+    /// Changes the question; the address follows without a trace until [`Page::commit`].
+    pub(crate) fn edit(self, change: impl FnOnce(&mut Scenario)) {
+        let before = self.scenario.get_untracked();
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            self.scenario.set(after);
+        }
+    }
+
+    /// Makes the edits since the last commit one step of Back.
+    pub(crate) fn commit(self) {
+        let now = self.address_untracked();
+        let before = self.committed.get_value();
+        if now != before {
+            location::replace(&before);
+            location::push(&now);
+            self.committed.set_value(now);
+        }
+    }
+
+    /// Changes the question in one step.
+    pub(crate) fn set(self, scenario: Scenario) {
+        self.edit(|now| *now = scenario);
+        self.commit();
+    }
+
+    fn read_address(self) {
+        let (query, fragment) = location::read();
+        let parsed = link::parse(&query);
+        let fragment = Fragment::parse(&fragment);
+        self.notices.set(parsed.notices.iter().map(engine::text::notice).collect());
+        self.edit(|now| *now = parsed.scenario);
+        self.selected.set(fragment.point);
+        self.screen.set(fragment.screen);
+        self.committed.set_value(self.address_untracked());
+    }
+
+    /// Selects a point and holds its card open.
+    pub(crate) fn select(self, index: usize) {
+        let name = self.shown.get_untracked().and_then(|shown| shown.view.points.get(index).map(key::key));
+        self.selected.set(name);
+    }
+
+    /// Goes back to following the best.
+    pub(crate) fn deselect(self) {
+        self.held.set(false);
+        self.selected.set(None);
+    }
+
+    /// Goes to a screen.
+    pub(crate) fn go(self, screen: Screen) {
+        self.screen.set(screen);
+        self.commit();
+    }
+
+    /// Sets the point shown in full aside, or takes it back.
+    pub(crate) fn toggle_pin(self) {
+        let Some(shown) = self.shown.get_untracked() else { return };
+        let Some(point) = self.focus.get_untracked().and_then(|index| shown.view.points.get(index)) else { return };
+        let pin = Pin { key: key::key(point), scenario: shown.scenario.clone(), point: *point };
+        self.pins.update(|pins| {
+            let same = |other: &Pin| other.key == pin.key && other.scenario == pin.scenario;
+            if let Some(at) = pins.iter().position(same) {
+                pins.remove(at);
+            } else if pins.len() < MAX_PINS {
+                pins.push(pin);
+            }
+        });
+    }
+
+    /// Whether the point shown in full is set aside.
+    pub(crate) fn is_pinned(self) -> bool {
+        let Some(shown) = self.shown.get() else { return false };
+        let Some(point) = self.focus.get().and_then(|index| shown.view.points.get(index)) else { return false };
+        let name = key::key(point);
+        self.pins.with(|pins| pins.iter().any(|pin| pin.key == name && pin.scenario == shown.scenario))
+    }
+
+    /// Brings a pin and its question back.
+    pub(crate) fn recall(self, at: usize) {
+        if let Some(pin) = self.pins.with_untracked(|pins| pins.get(at).cloned()) {
+            self.selected.set(Some(pin.key));
+            self.set(pin.scenario);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What is looked at: screen and selected point, kept in the fragment of the address.
+
+/// A screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// Chart, best card and table.
+    #[default]
+    Explore,
+    /// The manifest.
+    Export,
+}
+
+impl Screen {
+    /// Screens in the order of their tabs.
+    pub const ALL: [Self; 2] = [Self::Explore, Self::Export];
+
+    /// Name of the tab.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Explore => "Explore",
+            Self::Export => "Export",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Explore => "explore",
+            Self::Export => "export",
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fragment {
+    /// The screen.
+    pub screen: Screen,
+    /// Name of the selected point; none follows the best.
+    pub point: Option<String>,
+}
+
+impl Fragment {
+    /// Reads a fragment, with or without `#`; anything unknown is ignored.
+    pub fn parse(text: &str) -> Self {
+        let text = text.strip_prefix('#').unwrap_or(text);
+        let (word, point) = text.split_once(':').map_or((text, None), |(word, point)| (word, Some(point)));
+        let screen = Screen::ALL.into_iter().find(|screen| screen.word() == word).unwrap_or_default();
+        let legal = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+        let point = point.filter(|point| !point.is_empty() && point.chars().all(legal)).map(str::to_owned);
+        Self { screen, point }
+    }
+
+    /// Writes it, with `#`; empty when there is nothing to say.
+    pub fn write(&self) -> String {
+        match (&self.point, self.screen) {
+            (None, Screen::Explore) => String::new(),
+            (None, screen) => format!("#{}", screen.word()),
+            (Some(point), screen) => format!("#{}:{point}", screen.word()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fragments_come_back() {
+        for screen in Screen::ALL {
+            for point in [None, Some("d10.tp2.b1-12.tp1.b64".to_owned())] {
+                let fragment = Fragment { screen, point };
+                assert_eq!(Fragment::parse(&fragment.write()), fragment);
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_ignored() {
+        assert_eq!(Fragment::parse("#<b>:\"x\""), Fragment::default());
+        assert_eq!(Fragment::parse(""), Fragment::default());
+    }
+}

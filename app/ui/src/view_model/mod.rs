@@ -1,0 +1,16 @@
+//! What the page shows, computed without a browser: pure functions from engine values to plain data.
+
+pub mod scale;
+pub mod key;
+pub mod form;
+pub mod preset;
+pub mod slo;
+pub mod frontier;
+pub mod strip;
+pub mod best;
+pub mod table;
+pub mod fragment;
+pub mod shown;
+
+#[cfg(test)]
+pub(crate) mod fixture;

@@ -1,0 +1,83 @@
+//! Which answer is on screen, and for which question.
+
+use std::sync::Arc;
+
+use engine::rows::Rows;
+use engine::scenario::Scenario;
+use engine::view::{Point, View};
+
+/// A finished search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The question.
+    pub scenario: Scenario,
+    /// What the search kept.
+    pub rows: Arc<Rows>,
+    /// Identity of the data.
+    pub data: String,
+    /// Time spent searching, ms.
+    pub elapsed_ms: f64,
+}
+
+/// An answer under an SLO and a goal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The points.
+    pub view: View,
+    /// The question they answer.
+    pub scenario: Scenario,
+    /// Whether the question on the form is another one.
+    pub stale: bool,
+    /// Identity of the data.
+    pub data: String,
+}
+
+/// The answer seen under the question on the form; under its own question when only a new search can tell.
+pub fn show(answer: &Answer, asked: &Scenario) -> Shown {
+    let stale = !same_rows(&answer.scenario, asked);
+    let scenario = if stale { &answer.scenario } else { asked };
+    Shown {
+        view: engine::view::view(&answer.rows, scenario),
+        scenario: scenario.clone(),
+        stale,
+        data: answer.data.clone(),
+    }
+}
+
+/// Whether both questions keep the same rows: they differ in targets and goal at most.
+pub fn same_rows(a: &Scenario, b: &Scenario) -> bool {
+    let mut moved = a.clone();
+    moved.sla = b.sla;
+    moved.goal = b.goal;
+    moved.serving = b.serving;
+    moved == *b
+}
+
+impl Shown {
+    /// The point to show in full: the selected one if it still exists, else the best.
+    pub fn focus(&self, selected: Option<&str>) -> Option<usize> {
+        selected.and_then(|name| super::key::find(&self.view, name)).or_else(|| self.view.picks.first().copied())
+    }
+
+    /// The best point.
+    pub fn best(&self) -> Option<&Point> {
+        self.view.best()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::scenario::Goal;
+
+    #[test]
+    fn targets_and_goal_keep_the_rows() {
+        let a = Scenario::default();
+        let mut b = a.clone();
+        b.sla.itl_ms = 12.0;
+        b.goal = Goal::Gpus(64);
+        assert!(same_rows(&a, &b));
+        b.workload.isl = 1;
+        assert!(!same_rows(&a, &b));
+    }
+}

@@ -1,0 +1,134 @@
+//! The answer: one number, what it consists of, what limits it, what comes next.
+
+use engine::text;
+use leptos::prelude::*;
+
+use crate::components::{Glossed, MessageBox};
+use crate::state::{Page, use_page};
+use crate::view_model::best::{BestVm, Fact, ShapeRow};
+use crate::view_model::fragment::Screen;
+
+/// The card of the best point, or of the selected one.
+#[component]
+pub(super) fn BestCard() -> impl IntoView {
+    let page = use_page();
+    let card = Memo::new(move |_| {
+        let (shown, index) = (page.shown.get()?, page.focus.get()?);
+        shown.view.points.get(index).map(|point| BestVm::new(point, &shown.scenario, page.price.get()))
+    });
+    let selected = Memo::new(move |_| {
+        page.shown.get().zip(page.focus.get()).is_some_and(|(shown, focus)| shown.view.picks.first() != Some(&focus))
+    });
+    let heading = move || if selected.get() { "Selected configuration" } else { "Best within your SLO" };
+    let content = move || match card.get() {
+        Some(card) => Answer(AnswerProps { card }).into_any(),
+        None if page.shown.get().is_some() => Nothing().into_any(),
+        None => view! { <div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div> }.into_any(),
+    };
+    view! {
+        <aside class="panel best" aria-label=heading>
+            <div class="eyebrow">
+                <h2>{heading}</h2>
+                <button type="button" class="ghost small" class:hidden=move || !selected.get() on:click=move |_| { page.deselect(); page.commit(); }>
+                    "Show best"
+                </button>
+            </div>
+            {content}
+        </aside>
+    }
+}
+
+#[component]
+fn Answer(
+    /// What to show.
+    card: BestVm,
+) -> impl IntoView {
+    let page = use_page();
+    let BestVm { hero, unit, mode, total, shape, shape_text, facts, evidence, solid } = card;
+    view! {
+        <p class="hero"><b>{hero}</b><span>{unit}</span></p>
+        <p class="what">{mode}", "<b>{total}</b></p>
+        <div class="shape" role="img" aria-label=shape_text>{shape.into_iter().map(shape_row).collect_view()}</div>
+        <dl>
+            {facts.into_iter().map(fact).collect_view()}
+            <div>
+                <dt>"Evidence"<Glossed term="evidence"/></dt>
+                <dd><span class="badge" class:weak=!solid title=move || evidence_title(page)>{evidence}</span></dd>
+            </div>
+        </dl>
+        <p class="why">{move || why(page)}</p>
+        <div class="act">
+            <button type="button" class="primary" on:click=move |_| page.go(Screen::Export)>"Export manifest"</button>
+            <button type="button" class="ghost" aria-pressed=move || page.is_pinned().to_string() on:click=move |_| page.toggle_pin()>
+                {move || if page.is_pinned() { "Pinned" } else { "Pin" }}
+            </button>
+        </div>
+    }
+}
+
+fn fact(fact: Fact) -> impl IntoView {
+    let term = match fact.term {
+        "In flight" => "concurrency",
+        term => term,
+    };
+    view! { <div><dt>{fact.term}<Glossed term=term/></dt><dd>{fact.value}" "<i>{fact.rest}</i></dd></div> }
+}
+
+fn shape_row(row: ShapeRow) -> impl IntoView {
+    let size = match row.gpus {
+        1 => "w",
+        2 => "w g2",
+        3..=4 => "w g4",
+        _ => "w g8",
+    };
+    view! {
+        <div>
+            <span>{row.role}</span>
+            {(0..row.drawn).map(|_| view! { <i class=size class:decode=row.decode></i> }).collect_view()}
+            {(row.hidden > 0).then(|| view! { <em>{format!("+{}", row.hidden)}</em> })}
+        </div>
+    }
+}
+
+fn evidence_title(page: Page) -> String {
+    page.shown
+        .get()
+        .zip(page.focus.get())
+        .and_then(|(shown, index)| shown.view.points.get(index).map(|point| text::evidence_detail(point.evidence)))
+        .unwrap_or_default()
+}
+
+/// What limits the point, and what it wins against.
+fn why(page: Page) -> Option<impl IntoView + use<>> {
+    let (shown, index) = page.shown.get().zip(page.focus.get())?;
+    let point = shown.view.points.get(index)?;
+    let limit = page.engine.explained.with(|explained| {
+        let (layout, explanation) = explained.as_ref()?;
+        (*layout == point.layout).then(|| text::limited_by(explanation, point)).flatten()
+    });
+    let next = shown.view.picks.iter().find(|&&other| other != index).and_then(|&other| shown.view.points.get(other));
+    let next = next.map(|next| text::next_best(point, next));
+    Some(view! {
+        {limit.map(|limit| view! { <b>"Limited by "</b>{limit}". " })}
+        {next}
+    })
+}
+
+/// Nothing meets the SLO: what would.
+#[component]
+fn Nothing() -> impl IntoView {
+    let page = use_page();
+    let content = move || {
+        let shown = page.shown.get()?;
+        let nearest = shown.view.nearest.unwrap_or_default();
+        let buttons = text::suggestions(&nearest, &shown.scenario)
+            .into_iter()
+            .map(|suggestion| {
+                let text::Suggestion { label, scenario } = suggestion;
+                view! { <button type="button" class="primary" on:click=move |_| page.set(scenario.clone())>{format!("Use {label}")}</button> }
+            })
+            .collect_view();
+        Some(view! { <MessageBox message=text::nothing_fits(&nearest, &shown.scenario)>{buttons}</MessageBox> })
+    };
+    view! { <div class="nothing">{content}</div> }
+}

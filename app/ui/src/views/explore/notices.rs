@@ -1,0 +1,46 @@
+//! Failures and notices, in place and with what to do.
+
+use engine::text::{self, Message};
+use leptos::prelude::*;
+
+use crate::components::MessageBox;
+use crate::services::engine::Phase;
+use crate::state::use_page;
+
+/// Everything there is to tell above the answer.
+#[component]
+pub(super) fn Notices() -> impl IntoView {
+    let page = use_page();
+    let failure = move || {
+        let Phase::Failed { message, field } = page.engine.phase.get() else { return None };
+        let retry = field.is_none().then(|| view! {
+            <button type="button" class="ghost" on:click=move |_| page.engine.retry()>"Try again"</button>
+        });
+        Some(view! { <MessageBox message=message urgent=true>{retry}</MessageBox> })
+    };
+    let other_data = move || {
+        let have = page.engine.answer.with(|answer| answer.as_ref().map(|answer| answer.data.clone()))?;
+        let link = page.link_data.get().filter(|link| *link != have)?;
+        Some(view! {
+            <MessageBox message=text::different_data(&have, &link)>
+                <button type="button" class="ghost" on:click=move |_| page.link_data.set(None)>"Understood"</button>
+            </MessageBox>
+        })
+    };
+    let notices = move || {
+        let notices = page.notices.get();
+        (!notices.is_empty()).then(|| {
+            let message = Message {
+                title: "Part of this link was not understood".to_owned(),
+                detail: notices.join(" "),
+                action: String::new(),
+            };
+            view! {
+                <MessageBox message=message>
+                    <button type="button" class="ghost" on:click=move |_| page.notices.set(Vec::new())>"Understood"</button>
+                </MessageBox>
+            }
+        })
+    };
+    view! { <div class="notices">{failure}{other_data}{notices}</div> }
+}

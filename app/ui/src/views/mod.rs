@@ -1,0 +1,13 @@
+//! The screens and what frames them.
+
+mod explore;
+mod export;
+mod pins;
+mod scenario;
+mod top_bar;
+
+pub(crate) use explore::Explore;
+pub(crate) use export::Export;
+pub(crate) use pins::PinTray;
+pub(crate) use scenario::ScenarioBar;
+pub(crate) use top_bar::{LiveRegion, TopBar};

@@ -1,0 +1,240 @@
+//! The question: one bar, always there.
+
+mod more;
+
+use engine::backend::Backend;
+use engine::catalog::Catalog;
+use engine::problem::Field;
+use engine::scenario::Goal;
+use leptos::prelude::*;
+
+use crate::components::{Combobox, NumberField, Select};
+use crate::services::engine::Phase;
+use crate::services::screen;
+use crate::state::{Page, use_page};
+use crate::view_model::form::{self, GoalKind};
+use crate::view_model::preset::{PRESETS, Preset};
+use more::More;
+
+/// What the search says is wrong with a field.
+fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
+    Signal::derive(move || {
+        page.engine.phase.with(|phase| match phase {
+            Phase::Failed { message, field: Some(field) } if *field == wanted => Some(message.detail.clone()),
+            _ => None,
+        })
+    })
+}
+
+/// Model, GPUs, engine, traffic and targets.
+#[component]
+pub(crate) fn ScenarioBar() -> impl IntoView {
+    let page = use_page();
+    let unfolded = RwSignal::new(false);
+    let catalog = Catalog::embedded();
+    let lines = Memo::new(move |_| page.scenario.with(|scenario| form::folded(scenario, catalog)));
+    let fold = move |_| {
+        unfolded.update(|open| *open = !*open);
+        if unfolded.get_untracked() {
+            screen::focus("isl");
+        }
+    };
+    view! {
+        <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
+            <div class="fold">
+                <p><b>{move || lines.get().0}</b><span>{move || lines.get().1}</span></p>
+                <button type="button" class="ghost" aria-expanded=move || unfolded.get().to_string() on:click=fold>
+                    {move || if unfolded.get() { "Done" } else { "Edit" }}
+                </button>
+            </div>
+            <div class="fields">
+                <Deployment/>
+                <Traffic/>
+                <Targets/>
+                <More/>
+            </div>
+            <Stories/>
+        </section>
+    }
+}
+
+#[component]
+fn Deployment() -> impl IntoView {
+    let page = use_page();
+    let catalog = Catalog::embedded();
+    let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
+    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
+    let backend = Memo::new(move |_| page.scenario.with(|scenario| scenario.backend));
+    let systems = Signal::derive(move || page.index.with(|index| form::systems(catalog, index.as_deref(), backend.get(), &system.get())));
+    let backends = Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
+    view! {
+        <div class="group">
+            <Combobox
+                id="model"
+                label="Model"
+                value=model
+                error=refused(page, Field::Model)
+                find=|query| form::models(Catalog::embedded(), query)
+                take=move |id| { page.edit(|scenario| scenario.model = id); page.commit(); }
+            />
+            <GoalFields/>
+            <Select
+                id="system"
+                label="GPU"
+                choices=systems
+                value=system
+                refused=refused(page, Field::System)
+                set=move |id| { page.edit(|scenario| { scenario.system = id; scenario.version = None; }); page.commit(); }
+            />
+            <Select
+                id="backend"
+                label="Engine"
+                choices=backends
+                value=Signal::derive(move || backend.get().name().to_owned())
+                refused=refused(page, Field::Backend)
+                set=move |name| {
+                    if let Some(backend) = Backend::from_name(&name) {
+                        page.edit(|scenario| { scenario.backend = backend; scenario.version = None; });
+                        page.commit();
+                    }
+                }
+            />
+        </div>
+    }
+}
+
+#[component]
+fn GoalFields() -> impl IntoView {
+    let page = use_page();
+    let goal = Memo::new(move |_| page.scenario.with(|scenario| scenario.goal));
+    let kind = Memo::new(move |_| GoalKind::of(goal.get()));
+    let switch = move |kind: GoalKind| {
+        // The new goal asks for about what is on screen, so that the answer does not jump.
+        let best = page.shown.get_untracked().and_then(|shown| shown.best().copied());
+        let (rate, in_flight) = best.map_or((10.0, 100), |best| (best.requests_per_sec, best.concurrency));
+        let gpus = match goal.get_untracked() {
+            Goal::Gpus(gpus) => gpus,
+            _ => best.map_or(32, |best| best.gpus_used),
+        };
+        page.edit(|scenario| scenario.goal = kind.like(gpus, rate, in_flight));
+        page.commit();
+    };
+    let apply = move |text: &str| {
+        let goal = kind.get_untracked().with(text)?;
+        page.edit(|scenario| scenario.goal = goal);
+        Ok(())
+    };
+    let why = Signal::derive(move || {
+        let field = match kind.get() {
+            GoalKind::Gpus => Field::Gpus,
+            GoalKind::Rate => Field::RequestRate,
+            GoalKind::Concurrency => Field::Concurrency,
+        };
+        refused(page, field).get()
+    });
+    view! {
+        <div class="pair">
+        <NumberField
+            id="goal"
+            label="Plan for"
+            value=Signal::derive(move || form::show_goal(goal.get()))
+            apply=apply
+            commit=move || page.commit()
+            refused=why
+            class="n4"
+        />
+        <Select
+            id="goal-kind"
+            label="\u{a0}"
+            name="Unit of the goal"
+            choices=GoalKind::ALL.map(GoalKind::choice).to_vec()
+            value=Signal::derive(move || kind.get().value().to_owned())
+            set=move |value| if let Some(kind) = GoalKind::from_value(&value) { switch(kind) }
+        />
+        </div>
+    }
+}
+
+#[component]
+fn Traffic() -> impl IntoView {
+    let page = use_page();
+    let workload = Memo::new(move |_| page.scenario.with(|scenario| scenario.workload));
+    let commit = move || page.commit();
+    view! {
+        <div class="group">
+            <NumberField
+                id="isl" label="Input" term="ISL" class="n4" commit=commit refused=refused(page, Field::Isl)
+                value=Signal::derive(move || form::show_whole(workload.get().isl))
+                apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.isl = tokens); Ok(()) }
+            />
+            <NumberField
+                id="osl" label="Output" term="OSL" class="n4" commit=commit refused=refused(page, Field::Osl)
+                value=Signal::derive(move || form::show_whole(workload.get().osl))
+                apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.osl = tokens); Ok(()) }
+            />
+            <NumberField
+                id="prefix" label="Cached" term="prefix" class="n4" commit=commit refused=refused(page, Field::Prefix)
+                value=Signal::derive(move || form::show_whole(workload.get().prefix))
+                apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.prefix = tokens); Ok(()) }
+            />
+        </div>
+    }
+}
+
+#[component]
+fn Targets() -> impl IntoView {
+    let page = use_page();
+    let sla = Memo::new(move |_| page.scenario.with(|scenario| scenario.sla));
+    let commit = move || page.commit();
+    let whole_request = Memo::new(move |_| sla.get().request_latency_ms.is_some());
+    view! {
+        <div class="group slo">
+            <NumberField
+                id="ttft" label="TTFT ≤" term="TTFT" unit="ms" commit=commit refused=refused(page, Field::Ttft)
+                value=Signal::derive(move || form::show_number(sla.get().ttft_ms))
+                apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.ttft_ms = ms); Ok(()) }
+            />
+            {move || if whole_request.get() {
+                view! {
+                    <NumberField
+                        id="latency" label="Request ≤" unit="ms" commit=commit refused=refused(page, Field::RequestLatency)
+                        value=Signal::derive(move || sla.get().request_latency_ms.map(form::show_number).unwrap_or_default())
+                        apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.request_latency_ms = Some(ms)); Ok(()) }
+                    />
+                }.into_any()
+            } else {
+                view! {
+                    <NumberField
+                        id="itl" label="ITL ≤" term="ITL" unit="ms" commit=commit refused=refused(page, Field::Itl)
+                        value=Signal::derive(move || form::show_number(sla.get().itl_ms))
+                        apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.itl_ms = ms); Ok(()) }
+                    />
+                }.into_any()
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn Stories() -> impl IntoView {
+    let page = use_page();
+    let current = Memo::new(move |_| page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
+    let sentence = move || {
+        current.get().and_then(|name| PRESETS.iter().find(|preset| preset.name == name)).map_or("Your own scenario.", |preset| preset.story)
+    };
+    view! {
+        <div class="stories" role="group" aria-label="Stories to start from">
+            {PRESETS.iter().map(|preset| view! {
+                <button
+                    type="button"
+                    class="story"
+                    aria-pressed=move || (current.get() == Some(preset.name)).to_string()
+                    on:click=move |_| { page.selected.set(None); page.set(preset.scenario()); }
+                >
+                    {preset.name}
+                </button>
+            }).collect_view()}
+            <p>{sentence}</p>
+        </div>
+    }
+}
