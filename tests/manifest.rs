@@ -19,33 +19,16 @@ const AIRLINE: &str = include_str!("fixtures/dgdr/airline.yaml");
 const CASES: &str = include_str!("fixtures/dgdr/cases.json");
 
 fn worker(tp: u32, count: u32) -> Worker {
-    let memory = MemoryUse {
-        weights: 0.0,
-        kv_cache: 0.0,
-        activations: 0.0,
-        comm: 0.0,
-        other: 0.0,
-        capacity: 1.0,
-    };
-    Worker {
-        parallel: Parallel::dense(tp, 1, 1),
-        batch: 8,
-        count,
-        memory,
-    }
+    let memory =
+        MemoryUse { weights: 0.0, kv_cache: 0.0, activations: 0.0, comm: 0.0, other: 0.0, capacity: 1.0 };
+    Worker { parallel: Parallel::dense(tp, 1, 1), batch: 8, count, memory }
 }
 
 fn point(disagg: bool) -> Point {
     let layout = if disagg {
-        Layout::Disagg {
-            prefill: worker(2, 10),
-            decode: worker(1, 12),
-        }
+        Layout::Disagg { prefill: worker(2, 10), decode: worker(1, 12) }
     } else {
-        Layout::Agg {
-            worker: worker(4, 8),
-            ctx_tokens: 4096,
-        }
+        Layout::Agg { worker: worker(4, 8), ctx_tokens: 4096 }
     };
     Point {
         layout,
@@ -58,20 +41,13 @@ fn point(disagg: bool) -> Point {
         tokens_per_sec_per_user: 33.9,
         requests_per_sec: 51.2,
         concurrency: 700,
-        evidence: Evidence {
-            measured: 0.93,
-            held: 0.05,
-        },
+        evidence: Evidence { measured: 0.93, held: 0.05 },
         meets_ttft: true,
         meets_itl: true,
     }
 }
 
-fn export(
-    scenario: &Scenario,
-    point: &Point,
-    options: &DgdrOptions,
-) -> Result<Manifest, Vec<Check>> {
+fn export(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Result<Manifest, Vec<Check>> {
     let catalog = Catalog::embedded();
     let model = catalog.model("Qwen/Qwen3-32B-FP8").unwrap();
     let system = catalog.system(&scenario.system).unwrap();
@@ -83,10 +59,7 @@ fn parsed(manifest: &Manifest) -> Value {
 }
 
 fn rules(checks: &[Check]) -> Vec<(&str, &str)> {
-    checks
-        .iter()
-        .map(|check| (check.path.as_str(), check.rule))
-        .collect()
+    checks.iter().map(|check| (check.path.as_str(), check.rule)).collect()
 }
 
 /// Sets or deletes a dotted path.
@@ -94,11 +67,7 @@ fn mutate(document: &mut Value, path: &str, value: Option<Value>) {
     let (parent, key) = path.rsplit_once('.').unwrap();
     let mut at = document;
     for step in parent.split('.') {
-        at = at
-            .as_object_mut()
-            .unwrap()
-            .entry(step)
-            .or_insert_with(|| json!({}));
+        at = at.as_object_mut().unwrap().entry(step).or_insert_with(|| json!({}));
     }
     let parent = at.as_object_mut().unwrap();
     match value {
@@ -127,9 +96,7 @@ fn mutated_requests_get_their_verdict() {
             Some(check) if check.is_error() => "error",
             Some(_) => "warning",
         };
-        let at_field = case
-            .get("field")
-            .is_none_or(|field| checks.iter().any(|check| check.path == *field));
+        let at_field = case.get("field").is_none_or(|field| checks.iter().any(|check| check.path == *field));
         if verdict != case["verdict"] || !at_field {
             wrong.push(format!("{}: {checks:?}", case["id"]));
         }
@@ -146,10 +113,7 @@ fn the_published_example_passes_every_release() {
 
 #[test]
 fn the_opening_point_becomes_the_request_it_was_searched_for() {
-    let options = DgdrOptions {
-        namespace: Some("airline".to_owned()),
-        ..DgdrOptions::default()
-    };
+    let options = DgdrOptions { namespace: Some("airline".to_owned()), ..DgdrOptions::default() };
     let manifest = export(&Scenario::default(), &point(true), &options).unwrap();
     assert_eq!(manifest.checks, vec![]);
     let expected = json!({
@@ -182,17 +146,12 @@ fn the_opening_point_becomes_the_request_it_was_searched_for() {
     assert_eq!(parsed(&manifest), expected);
     assert_eq!(manifest.file_name, "qwen3-32b-fp8.yaml");
     assert_eq!(manifest.kubectl, "kubectl apply -f qwen3-32b-fp8.yaml");
-    for line in [
-        "It is no deployment",
-        "5P (tp2) : 6D (tp1), 2 replicas × 16 GPUs = 32",
-        "      # As totalGpus",
-    ] {
+    for line in
+        ["It is no deployment", "5P (tp2) : 6D (tp1), 2 replicas × 16 GPUs = 32", "      # As totalGpus"]
+    {
         assert!(manifest.text.contains(line), "{line}:\n{}", manifest.text);
     }
-    assert_eq!(
-        manifest,
-        export(&Scenario::default(), &point(true), &options).unwrap()
-    );
+    assert_eq!(manifest, export(&Scenario::default(), &point(true), &options).unwrap());
 }
 
 #[test]
@@ -201,44 +160,23 @@ fn every_system_is_exported_or_refused_with_a_reason() {
     for system in &Catalog::embedded().systems {
         for &release in Dynamo::ALL {
             for backend in Backend::ALL {
-                let scenario = Scenario {
-                    system: system.id.clone(),
-                    backend: *backend,
-                    ..Scenario::default()
-                };
-                let options = DgdrOptions {
-                    release,
-                    ..DgdrOptions::default()
-                };
+                let scenario =
+                    Scenario { system: system.id.clone(), backend: *backend, ..Scenario::default() };
+                let options = DgdrOptions { release, ..DgdrOptions::default() };
                 match export(&scenario, &point(true), &options) {
                     Ok(manifest) => {
                         let text = parsed(&manifest);
                         assert!(gpu_sku(&system.id, release).is_some());
-                        assert_eq!(
-                            validate_dgdr(&manifest.text, release),
-                            vec![],
-                            "{}",
-                            system.id
-                        );
+                        assert_eq!(validate_dgdr(&manifest.text, release), vec![], "{}", system.id);
                         assert!(
-                            text["spec"]["hardware"]["vramMb"].as_u64().unwrap()
-                                <= system.mem_bytes >> 20
+                            text["spec"]["hardware"]["vramMb"].as_u64().unwrap() <= system.mem_bytes >> 20
                         );
                         exported.push((system.id.as_str(), release.tag()));
                     }
                     Err(checks) => {
                         assert_eq!(gpu_sku(&system.id, release), None);
-                        assert_eq!(
-                            rules(&checks),
-                            [("spec.hardware.gpuSku", "no-sku")],
-                            "{}",
-                            system.id
-                        );
-                        assert!(
-                            checks[0].message.contains(&system.name),
-                            "{}",
-                            checks[0].message
-                        );
+                        assert_eq!(rules(&checks), [("spec.hardware.gpuSku", "no-sku")], "{}", system.id);
+                        assert!(checks[0].message.contains(&system.name), "{}", checks[0].message);
                     }
                 }
             }
@@ -257,18 +195,9 @@ fn every_system_is_exported_or_refused_with_a_reason() {
         "h100_pcie",
         "a100_pcie",
     ] {
-        assert_eq!(
-            exported
-                .iter()
-                .filter(|(system, _)| *system == known)
-                .count(),
-            3,
-            "{known}"
-        );
+        assert_eq!(exported.iter().filter(|(system, _)| *system == known).count(), 3, "{known}");
     }
-    assert!(
-        exported.contains(&("b300_sxm", "1.6.1")) && !exported.contains(&("b300_sxm", "1.5.0"))
-    );
+    assert!(exported.contains(&("b300_sxm", "1.6.1")) && !exported.contains(&("b300_sxm", "1.5.0")));
 }
 
 #[test]
@@ -280,46 +209,28 @@ fn only_disaggregated_points_bring_the_planner() {
 
 #[test]
 fn two_gpu_types_are_refused() {
-    let scenario = Scenario {
-        decode_system: Some("h200_sxm".to_owned()),
-        ..Scenario::default()
-    };
+    let scenario = Scenario { decode_system: Some("h200_sxm".to_owned()), ..Scenario::default() };
     let checks = export(&scenario, &point(true), &DgdrOptions::default()).unwrap_err();
     assert_eq!(rules(&checks), [("spec.hardware.gpuSku", "mixed-gpus")]);
     assert!(checks[0].message.contains("h100_sxm") && checks[0].message.contains("h200_sxm"));
-    let same = Scenario {
-        decode_system: Some("h100_sxm".to_owned()),
-        ..Scenario::default()
-    };
+    let same = Scenario { decode_system: Some("h100_sxm".to_owned()), ..Scenario::default() };
     assert!(export(&same, &point(true), &DgdrOptions::default()).is_ok());
 }
 
 #[test]
 fn loads_and_request_latency_are_carried() {
-    let mut scenario = Scenario {
-        goal: Goal::RequestRate(12.5),
-        ..Scenario::default()
-    };
+    let mut scenario = Scenario { goal: Goal::RequestRate(12.5), ..Scenario::default() };
     scenario.sla.request_latency_ms = Some(15_000.0);
     let manifest = export(&scenario, &point(true), &DgdrOptions::default()).unwrap();
     let spec = &parsed(&manifest)["spec"];
-    assert_eq!(
-        spec["workload"],
-        json!({"isl": 4000, "osl": 500, "requestRate": 12.5})
-    );
+    assert_eq!(spec["workload"], json!({"isl": 4000, "osl": 500, "requestRate": 12.5}));
     assert_eq!(spec["sla"], json!({"e2eLatency": 15000}));
     assert_eq!(spec["features"]["planner"]["ttft_ms"], json!(340));
     assert_eq!(spec["features"]["planner"]["itl_ms"], json!(29.5));
-    assert_eq!(
-        rules(&manifest.checks),
-        [("spec.sla.e2eLatency", "left-out")]
-    );
+    assert_eq!(rules(&manifest.checks), [("spec.sla.e2eLatency", "left-out")]);
     scenario.goal = Goal::Concurrency(64);
     let manifest = export(&scenario, &point(true), &DgdrOptions::default()).unwrap();
-    assert_eq!(
-        parsed(&manifest)["spec"]["workload"]["concurrency"],
-        json!(64)
-    );
+    assert_eq!(parsed(&manifest)["spec"]["workload"]["concurrency"], json!(64));
 }
 
 #[test]
@@ -328,10 +239,7 @@ fn what_a_request_cannot_carry_is_said() {
     scenario.workload.prefix = 1000;
     scenario.engine.chunked_prefill = true;
     scenario.quant.kv = Some(engine::quant::KvQuant::Bf16);
-    let missed = Point {
-        meets_itl: false,
-        ..point(true)
-    };
+    let missed = Point { meets_itl: false, ..point(true) };
     let manifest = export(&scenario, &missed, &DgdrOptions::default()).unwrap();
     let expected = [
         ("spec.sla", "misses-slo"),
@@ -349,41 +257,19 @@ fn senseless_numbers_do_not_leave() {
     scenario.sla.itl_ms = -1.0;
     scenario.goal = Goal::Gpus(0);
     let checks = export(&scenario, &point(true), &DgdrOptions::default()).unwrap_err();
-    let paths: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.is_error())
-        .map(|check| check.path.as_str())
-        .collect();
-    assert_eq!(
-        paths,
-        [
-            "spec.workload.osl",
-            "spec.sla.itl",
-            "spec.hardware.totalGpus"
-        ]
-    );
+    let paths: Vec<&str> =
+        checks.iter().filter(|check| check.is_error()).map(|check| check.path.as_str()).collect();
+    assert_eq!(paths, ["spec.workload.osl", "spec.sla.itl", "spec.hardware.totalGpus"]);
     scenario.sla.itl_ms = f64::NAN;
     assert!(export(&scenario, &point(true), &DgdrOptions::default()).is_err());
 }
 
 #[test]
 fn names_are_checked_and_quoted() {
-    let named = |name: &str| DgdrOptions {
-        name: Some(name.to_owned()),
-        ..DgdrOptions::default()
-    };
-    for bad in [
-        "",
-        "A",
-        "1a",
-        "a.b",
-        "a_b",
-        "-a",
-        "a-",
-        "a\nspec: {}",
-        "a b",
-        &"a".repeat(MAX_REQUEST_NAME + 1),
-    ] {
+    let named = |name: &str| DgdrOptions { name: Some(name.to_owned()), ..DgdrOptions::default() };
+    for bad in
+        ["", "A", "1a", "a.b", "a_b", "-a", "a-", "a\nspec: {}", "a b", &"a".repeat(MAX_REQUEST_NAME + 1)]
+    {
         let checks = export(&Scenario::default(), &point(true), &named(bad)).unwrap_err();
         assert_eq!(checks[0].path, "metadata.name", "{bad:?}");
     }
@@ -391,43 +277,19 @@ fn names_are_checked_and_quoted() {
         let manifest = export(&Scenario::default(), &point(true), &named(good)).unwrap();
         assert_eq!(parsed(&manifest)["metadata"]["name"], good);
     }
-    let options = DgdrOptions {
-        namespace: Some("1e3".to_owned()),
-        ..named("yes")
-    };
-    let text = export(&Scenario::default(), &point(true), &options)
-        .unwrap()
-        .text;
-    assert!(
-        text.contains("name: 'yes'\n") && text.contains("namespace: '1e3'\n"),
-        "{text}"
-    );
+    let options = DgdrOptions { namespace: Some("1e3".to_owned()), ..named("yes") };
+    let text = export(&Scenario::default(), &point(true), &options).unwrap().text;
+    assert!(text.contains("name: 'yes'\n") && text.contains("namespace: '1e3'\n"), "{text}");
 }
 
 #[test]
 fn images_without_a_version_say_which_one_they_hold() {
-    let image = |image: &str| DgdrOptions {
-        image: Some(image.to_owned()),
-        ..DgdrOptions::default()
-    };
-    let manifest = export(
-        &Scenario::default(),
-        &point(true),
-        &image("registry.example.org/planner:latest"),
-    )
-    .unwrap();
+    let image = |image: &str| DgdrOptions { image: Some(image.to_owned()), ..DgdrOptions::default() };
+    let manifest =
+        export(&Scenario::default(), &point(true), &image("registry.example.org/planner:latest")).unwrap();
     assert_eq!(parsed(&manifest)["spec"]["runtimeVersionOverride"], "1.6.1");
-    let manifest = export(
-        &Scenario::default(),
-        &point(true),
-        &image("planner:v1.6.1-cuda13"),
-    )
-    .unwrap();
-    assert!(
-        parsed(&manifest)["spec"]
-            .get("runtimeVersionOverride")
-            .is_none()
-    );
+    let manifest = export(&Scenario::default(), &point(true), &image("planner:v1.6.1-cuda13")).unwrap();
+    assert!(parsed(&manifest)["spec"].get("runtimeVersionOverride").is_none());
     let checks = export(&Scenario::default(), &point(true), &image("a b\nc: d")).unwrap_err();
     assert_eq!(rules(&checks), [("spec.image", "one-word")]);
 }
@@ -446,32 +308,19 @@ fn a_link_cannot_break_out_of_its_comment() {
 #[test]
 fn newer_fields_are_known_where_they_exist() {
     let mut document: Value = serde_yaml::from_str(AIRLINE).unwrap();
-    mutate(
-        &mut document,
-        "spec.features.kvRouter",
-        Some(json!({"enabled": true})),
-    );
-    mutate(
-        &mut document,
-        "spec.overrides",
-        Some(json!({"trustRemoteCode": true})),
-    );
+    mutate(&mut document, "spec.features.kvRouter", Some(json!({"enabled": true})));
+    mutate(&mut document, "spec.overrides", Some(json!({"trustRemoteCode": true})));
     let text = serde_yaml::to_string(&document).unwrap();
     assert_eq!(validate_dgdr(&text, Dynamo::V1_6), vec![]);
-    let paths = [
-        ("spec.features.kvRouter", "unknown-field"),
-        ("spec.overrides.trustRemoteCode", "unknown-field"),
-    ];
+    let paths =
+        [("spec.features.kvRouter", "unknown-field"), ("spec.overrides.trustRemoteCode", "unknown-field")];
     assert_eq!(rules(&validate_dgdr(&text, Dynamo::V1_5)), paths);
 }
 
 #[test]
 fn other_kinds_are_named() {
     let other = AIRLINE.replace("v1beta1", "v1alpha1");
-    assert_eq!(
-        rules(&validate_dgdr(&other, Dynamo::V1_6)),
-        [("apiVersion", "identity")]
-    );
+    assert_eq!(rules(&validate_dgdr(&other, Dynamo::V1_6)), [("apiVersion", "identity")]);
     assert_eq!(
         rules(&validate_dgdr("kind: Pod", Dynamo::V1_6)),
         [("apiVersion", "identity"), ("kind", "identity")]
@@ -504,11 +353,7 @@ proptest! {
 
 /// Replaces the n-th value below the root.
 fn replace(value: &mut Value, left: &mut usize, with: &Value) {
-    for child in value
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|map| map.values_mut())
-    {
+    for child in value.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
         if *left == 0 {
             *left = usize::MAX;
             *child = with.clone();

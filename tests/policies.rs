@@ -42,7 +42,8 @@ fn unrounded(placed: &Placed, rows: &Rows, scenario: &Scenario) -> Option<f64> {
             (row.ttft_ms, row.itl_ms, row.requests_per_sec, row.parallel.gpus(), row.concurrency)
         }
         Shape::Disagg { prefill, decode } => {
-            let p = rows.prefill.iter().find(|r| (r.parallel, r.batch) == (prefill.parallel, prefill.batch))?;
+            let p =
+                rows.prefill.iter().find(|r| (r.parallel, r.batch) == (prefill.parallel, prefill.batch))?;
             let d = rows.decode.iter().find(|r| (r.parallel, r.batch) == (decode.parallel, decode.batch))?;
             let rate = (p.requests_per_sec * disagg::PREFILL_RATE * f64::from(prefill.count))
                 .min(d.requests_per_sec * disagg::DECODE_RATE * f64::from(decode.count));
@@ -162,10 +163,14 @@ fn strictly_better_on_thirteen_gpus() {
 #[test]
 fn leftover_gpus_are_put_to_work() {
     for gpus in [6, 10, 12, 13, 20, 28, 36] {
-        let question = asked(base("Qwen/Qwen3-32B-FP8", "h200_sxm", Backend::Trtllm, gpus), 4000, 500, 1000.0, 30.0);
+        let question =
+            asked(base("Qwen/Qwen3-32B-FP8", "h200_sxm", Backend::Trtllm, gpus), 4000, 500, 1000.0, 30.0);
         let (theirs, ours) = gains(&question);
         let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
-        println!("{gpus} GPUs: reference {theirs:.1}, exhaustive {ours:.1}, {:+.1} %", (ours / theirs - 1.0) * 100.0);
+        println!(
+            "{gpus} GPUs: reference {theirs:.1}, exhaustive {ours:.1}, {:+.1} %",
+            (ours / theirs - 1.0) * 100.0
+        );
         assert!(ours > theirs);
     }
 }
@@ -188,16 +193,22 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         1 => (0.1f64..200.0).prop_map(Goal::RequestRate),
     ];
     let shape = (1u32..20_000, 1u32..3_000, 0u32..100);
-    let sla = (50.0f64..5_000.0, 3.0f64..150.0, prop_oneof![4 => Just(None), 1 => (500.0f64..60_000.0).prop_map(Some)]);
+    let sla = (
+        50.0f64..5_000.0,
+        3.0f64..150.0,
+        prop_oneof![4 => Just(None), 1 => (500.0f64..60_000.0).prop_map(Some)],
+    );
     let choice = (proptest::sample::select(models), proptest::sample::select(packs));
-    (choice, goal, shape, sla, any::<bool>()).prop_map(|((model, (system, backend)), goal, shape, sla, chunked)| {
-        let (isl, osl, percent) = shape;
-        let mut scenario = Scenario { model, system, backend, goal, ..Scenario::default() };
-        scenario.workload = Workload { isl, osl, prefix: (isl - 1) * percent / 100 };
-        scenario.sla = Sla { ttft_ms: sla.0, itl_ms: sla.1, request_latency_ms: sla.2, strict: false };
-        scenario.engine.chunked_prefill = chunked;
-        scenario
-    })
+    (choice, goal, shape, sla, any::<bool>()).prop_map(
+        |((model, (system, backend)), goal, shape, sla, chunked)| {
+            let (isl, osl, percent) = shape;
+            let mut scenario = Scenario { model, system, backend, goal, ..Scenario::default() };
+            scenario.workload = Workload { isl, osl, prefix: (isl - 1) * percent / 100 };
+            scenario.sla = Sla { ttft_ms: sla.0, itl_ms: sla.1, request_latency_ms: sla.2, strict: false };
+            scenario.engine.chunked_prefill = chunked;
+            scenario
+        },
+    )
 }
 
 fn check(cases: u32, property: impl Fn(&Scenario) -> Result<(), String>) {
@@ -248,7 +259,8 @@ fn sound(scenario: &Scenario) -> Result<(), String> {
         return Err(format!("{f:?}, best {:?}", seen.best()));
     }
     for point in &seen.points {
-        let finite = [point.ttft_ms, point.itl_ms, point.tokens_per_sec_per_gpu, point.tokens_per_sec_per_user];
+        let finite =
+            [point.ttft_ms, point.itl_ms, point.tokens_per_sec_per_gpu, point.tokens_per_sec_per_user];
         if finite.iter().any(|value| !value.is_finite() || *value < 0.0) {
             return Err(format!("{point:?}"));
         }

@@ -53,10 +53,7 @@ impl<'a> Reader<'a> {
         let value = self.varint()?;
         match usize::try_from(value) {
             Ok(count) if count <= self.remaining() => Ok(count),
-            _ => Err(format!(
-                "a count of {value} with {} bytes left",
-                self.remaining()
-            )),
+            _ => Err(format!("a count of {value} with {} bytes left", self.remaining())),
         }
     }
 }

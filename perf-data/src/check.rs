@@ -10,10 +10,7 @@ const MAX_AXES: usize = 8;
 pub(crate) fn table(table: &Table) -> Result<(), String> {
     let info = &table.info;
     if info.axes.is_empty() || info.axes.len() > MAX_AXES {
-        return Err(format!(
-            "{} axes instead of 1 to {MAX_AXES}",
-            info.axes.len()
-        ));
+        return Err(format!("{} axes instead of 1 to {MAX_AXES}", info.axes.len()));
     }
     if info.unit != "ms" && info.unit != "us" {
         return Err(format!("unknown unit {:?}", info.unit));
@@ -22,17 +19,10 @@ pub(crate) fn table(table: &Table) -> Result<(), String> {
     let mut rows = 0;
     for slice in &table.slices {
         if slice.key.len() != info.key.len() {
-            return Err(format!(
-                "a key of {} columns instead of {}",
-                slice.key.len(),
-                info.key.len()
-            ));
+            return Err(format!("a key of {} columns instead of {}", slice.key.len(), info.key.len()));
         }
         let like = |(a, b): (&Key, &Key)| {
-            matches!(
-                (a, b),
-                (Key::Int(_), Key::Int(_)) | (Key::Text(_), Key::Text(_))
-            )
+            matches!((a, b), (Key::Int(_), Key::Int(_)) | (Key::Text(_), Key::Text(_)))
         };
         if !slice.key.iter().zip(&table.slices[0].key).all(like) {
             return Err("a key column mixes numbers and names".into());
@@ -61,11 +51,7 @@ fn grid(grid: &Grid, axes: usize) -> Result<(), String> {
     if grid.values.len() != nodes {
         return Err(format!("{} values for {nodes} places", grid.values.len()));
     }
-    if let Some(value) = grid
-        .values
-        .iter()
-        .find(|value| !value.is_finite() || value.is_sign_negative())
-    {
+    if let Some(value) = grid.values.iter().find(|value| !value.is_finite() || value.is_sign_negative()) {
         return Err(format!("{value} is not a latency"));
     }
     if !grid.tiers.is_empty() && grid.tiers.len() != nodes {

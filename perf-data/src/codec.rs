@@ -26,24 +26,18 @@ struct Header {
 
 /// The hash that names a file: 16 hex digits of the SHA-256 of `bytes`.
 pub fn content_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .take(8)
-        .fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    Sha256::digest(bytes).iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(crate) fn encode(pack: &Pack) -> Result<Vec<u8>, PackError> {
     let mut body = Vec::new();
     let mut sections = Vec::new();
     for table in &pack.tables {
-        let wrong = |why| PackError::Table {
-            name: table.info.name.clone(),
-            why,
-        };
+        let wrong = |why| PackError::Table { name: table.info.name.clone(), why };
         let plain = section::encode(table).map_err(wrong)?;
         if plain.len() > MAX_SECTION as usize {
             return Err(wrong(format!("{} bytes are too many", plain.len())));
@@ -53,15 +47,8 @@ pub(crate) fn encode(pack: &Pack) -> Result<Vec<u8>, PackError> {
         body.extend_from_slice(&packed);
     }
     let tables = pack.tables.iter().map(|table| table.info.clone()).collect();
-    let header = Header {
-        info: FileInfo {
-            tables,
-            ..pack.info.clone()
-        },
-        sections,
-    };
-    let header =
-        serde_json::to_vec(&header).map_err(|error| PackError::Header(error.to_string()))?;
+    let header = Header { info: FileInfo { tables, ..pack.info.clone() }, sections };
+    let header = serde_json::to_vec(&header).map_err(|error| PackError::Header(error.to_string()))?;
 
     let mut out = Vec::with_capacity(PREFIX + header.len() + body.len() + CHECKSUM);
     out.extend_from_slice(MAGIC);
@@ -84,10 +71,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Pack, PackError> {
     };
     let got = u16::from_le_bytes([prefix[4], prefix[5]]);
     if got != FORMAT_VERSION {
-        return Err(PackError::Version {
-            got,
-            want: FORMAT_VERSION,
-        });
+        return Err(PackError::Version { got, want: FORMAT_VERSION });
     }
     let Some((content, checksum)) = rest.split_last_chunk::<CHECKSUM>() else {
         return Err(PackError::Truncated);
@@ -102,11 +86,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Pack, PackError> {
         Err(error) if intact => return Err(PackError::Header(error.to_string())),
         Err(_) => return Err(PackError::Checksum),
     };
-    let declared: u64 = header
-        .sections
-        .iter()
-        .map(|[packed, _]| u64::from(*packed))
-        .sum();
+    let declared: u64 = header.sections.iter().map(|[packed, _]| u64::from(*packed)).sum();
     if declared > body.len() as u64 {
         return Err(PackError::Truncated);
     }
@@ -114,26 +94,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Pack, PackError> {
         return Err(PackError::Checksum);
     }
     if declared < body.len() as u64 || header.sections.len() != header.info.tables.len() {
-        return Err(PackError::Header(
-            "tables and sections do not fit the file".into(),
-        ));
+        return Err(PackError::Header("tables and sections do not fit the file".into()));
     }
     let mut tables = Vec::with_capacity(header.sections.len());
     let mut rest = body;
     for (info, [packed, plain]) in header.info.tables.iter().zip(&header.sections) {
         let (section, others) = rest.split_at(*packed as usize);
         rest = others;
-        let wrong = |why| PackError::Table {
-            name: info.name.clone(),
-            why,
-        };
+        let wrong = |why| PackError::Table { name: info.name.clone(), why };
         let section = unpack(section, *plain).map_err(wrong)?;
         tables.push(section::decode(info.clone(), &section).map_err(wrong)?);
     }
-    Ok(Pack {
-        info: header.info,
-        tables,
-    })
+    Ok(Pack { info: header.info, tables })
 }
 
 fn unpack(packed: &[u8], plain: u32) -> Result<Vec<u8>, String> {

@@ -55,17 +55,10 @@ impl Index {
         let json = |error: serde_json::Error| IndexError::Json(error.to_string());
         let Format { format: got } = serde_json::from_str(text).map_err(json)?;
         if got != FORMAT_VERSION {
-            return Err(IndexError::Version {
-                got,
-                want: FORMAT_VERSION,
-            });
+            return Err(IndexError::Version { got, want: FORMAT_VERSION });
         }
         let index: Self = serde_json::from_str(text).map_err(json)?;
-        let mut names = index
-            .packs
-            .iter()
-            .flat_map(|pack| &pack.files)
-            .map(|file| &file.name);
+        let mut names = index.packs.iter().flat_map(|pack| &pack.files).map(|file| &file.name);
         match names.find(|name| !is_file_name(name)) {
             Some(name) => Err(IndexError::Name(name.clone())),
             None => Ok(index),
@@ -74,18 +67,14 @@ impl Index {
 
     /// The pack of `system` and `backend`.
     pub fn pack(&self, system: &str, backend: &str) -> Option<&PackEntry> {
-        self.packs
-            .iter()
-            .find(|pack| pack.system == system && pack.backend == backend)
+        self.packs.iter().find(|pack| pack.system == system && pack.backend == backend)
     }
 }
 
 impl PackEntry {
     /// The file of `family`, restricted to `precision` (empty: the file of the whole family).
     pub fn file(&self, family: &str, precision: &str) -> Option<&PackFile> {
-        self.files
-            .iter()
-            .find(|file| file.family == family && file.precision == precision)
+        self.files.iter().find(|file| file.family == family && file.precision == precision)
     }
 
     /// All files of `family`.
@@ -106,9 +95,7 @@ impl PackEntry {
 fn is_file_name(name: &str) -> bool {
     name.strip_suffix(".pack").is_some_and(|stem| {
         !stem.starts_with('.')
-            && stem
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     })
 }
 

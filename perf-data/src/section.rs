@@ -27,23 +27,16 @@ pub(crate) fn encode(table: &Table) -> Result<Vec<u8>, String> {
     }
     let values = || table.slices.iter().flat_map(|slice| &slice.grid.values);
     if table.info.exact {
-        let words: Vec<_> = values()
-            .map(|value| value.to_bits().to_be_bytes())
-            .collect();
+        let words: Vec<_> = values().map(|value| value.to_bits().to_be_bytes()).collect();
         put_planes(&mut out, &words);
     } else {
         if let Some(value) = values().find(|value| !(**value as f32).is_finite()) {
             return Err(format!("{value} is too large"));
         }
-        let words: Vec<_> = values()
-            .map(|value| (*value as f32).to_bits().to_be_bytes())
-            .collect();
+        let words: Vec<_> = values().map(|value| (*value as f32).to_bits().to_be_bytes()).collect();
         put_planes(&mut out, &words);
     }
-    let borrowed = table
-        .slices
-        .iter()
-        .any(|slice| slice.grid.tiers.contains(&1));
+    let borrowed = table.slices.iter().any(|slice| slice.grid.tiers.contains(&1));
     out.push(u8::from(borrowed));
     if borrowed {
         for Slice { grid, .. } in &table.slices {
@@ -56,17 +49,11 @@ pub(crate) fn encode(table: &Table) -> Result<Vec<u8>, String> {
 }
 
 fn put_column(out: &mut Vec<u8>, slices: &[Slice], column: usize) {
-    if slices
-        .iter()
-        .any(|slice| slice.key[column].as_text().is_some())
-    {
+    if slices.iter().any(|slice| slice.key[column].as_text().is_some()) {
         let mut names = Vec::new();
         let mut numbers = HashMap::new();
         let mut used = Vec::with_capacity(slices.len());
-        for text in slices
-            .iter()
-            .filter_map(|slice| slice.key[column].as_text())
-        {
+        for text in slices.iter().filter_map(|slice| slice.key[column].as_text()) {
             used.push(*numbers.entry(text).or_insert_with(|| {
                 names.push(text);
                 names.len() as u64 - 1
@@ -83,10 +70,7 @@ fn put_column(out: &mut Vec<u8>, slices: &[Slice], column: usize) {
         }
     } else {
         out.push(INT);
-        slices
-            .iter()
-            .filter_map(|slice| slice.key[column].as_int())
-            .for_each(|value| put_signed(out, value));
+        slices.iter().filter_map(|slice| slice.key[column].as_int()).for_each(|value| put_signed(out, value));
     }
 }
 
@@ -121,12 +105,7 @@ fn put_level(out: &mut Vec<u8>, slices: &[Slice], level: usize) {
 pub(crate) fn decode(info: TableInfo, bytes: &[u8]) -> Result<Table, String> {
     let mut reader = Reader::new(bytes);
     let count = reader.count()?;
-    let mut slices: Vec<_> = (0..count)
-        .map(|_| Slice {
-            key: Vec::new(),
-            grid: Grid::default(),
-        })
-        .collect();
+    let mut slices: Vec<_> = (0..count).map(|_| Slice { key: Vec::new(), grid: Grid::default() }).collect();
     for _ in &info.key {
         read_column(&mut reader, &mut slices)?;
     }
@@ -135,16 +114,10 @@ pub(crate) fn decode(info: TableInfo, bytes: &[u8]) -> Result<Table, String> {
     }
     let total = slices.iter().map(|slice| places(&slice.grid)).sum();
     let mut values: Box<dyn Iterator<Item = f64>> = if info.exact {
-        Box::new(
-            read_planes::<8>(&mut reader, total)?
-                .into_iter()
-                .map(f64::from_be_bytes),
-        )
+        Box::new(read_planes::<8>(&mut reader, total)?.into_iter().map(f64::from_be_bytes))
     } else {
         Box::new(
-            read_planes::<4>(&mut reader, total)?
-                .into_iter()
-                .map(|word| f64::from(f32::from_be_bytes(word))),
+            read_planes::<4>(&mut reader, total)?.into_iter().map(|word| f64::from(f32::from_be_bytes(word))),
         )
     };
     for Slice { grid, .. } in &mut slices {
@@ -187,14 +160,11 @@ fn read_column(reader: &mut Reader<'_>, slices: &mut [Slice]) -> Result<(), Stri
             let mut names: Vec<Arc<str>> = Vec::with_capacity(count);
             for _ in 0..count {
                 let length = reader.count()?;
-                let text =
-                    std::str::from_utf8(reader.take(length)?).map_err(|_| "a name is not UTF-8")?;
+                let text = std::str::from_utf8(reader.take(length)?).map_err(|_| "a name is not UTF-8")?;
                 names.push(text.into());
             }
             for slice in slices {
-                slice
-                    .key
-                    .push(Key::Text(pick(&names, reader.varint()?)?.clone()));
+                slice.key.push(Key::Text(pick(&names, reader.varint()?)?.clone()));
             }
         }
         other => return Err(format!("unknown column type {other}")),
@@ -222,19 +192,13 @@ fn read_level(reader: &mut Reader<'_>, slices: &mut [Slice]) -> Result<(), Strin
     let mut total = 0;
     for Slice { grid, .. } in slices {
         let nodes = places(grid);
-        let mut level = Level {
-            keys: Vec::new(),
-            starts: vec![0],
-        };
+        let mut level = Level { keys: Vec::new(), starts: vec![0] };
         for _ in 0..nodes {
             let list = pick(&lists, reader.varint()?)?;
             total += list.len();
             // Every key still owns a list number or a value further on.
             if total > reader.remaining() {
-                return Err(format!(
-                    "{total} keys with {} bytes left",
-                    reader.remaining()
-                ));
+                return Err(format!("{total} keys with {} bytes left", reader.remaining()));
             }
             level.keys.extend_from_slice(list);
             level.starts.push(level.keys.len() as u32);

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use perf_data::{
-    FORMAT_VERSION, FileInfo, Grid, Key, Level, Pack, PackError, Slice, Table, TableInfo,
-};
+use perf_data::{FORMAT_VERSION, FileInfo, Grid, Key, Level, Pack, PackError, Slice, Table, TableInfo};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
@@ -14,10 +12,7 @@ fn grid(axes: usize, lists: &[Vec<u32>], values: &[f64], borrowed: bool) -> Grid
     let mut levels: Vec<Level> = Vec::new();
     for _ in 0..axes {
         let nodes = levels.last().map_or(1, |level| level.keys.len());
-        let mut level = Level {
-            keys: Vec::new(),
-            starts: vec![0],
-        };
+        let mut level = Level { keys: Vec::new(), starts: vec![0] };
         for _ in 0..nodes {
             level.keys.extend(lists.next().unwrap());
             level.starts.push(level.keys.len() as u32);
@@ -26,23 +21,13 @@ fn grid(axes: usize, lists: &[Vec<u32>], values: &[f64], borrowed: bool) -> Grid
     }
     let places = levels.last().map_or(0, |level| level.keys.len());
     let values: Vec<_> = values.iter().copied().cycle().take(places).collect();
-    let tiers = if borrowed {
-        (0..places).map(|place| u8::from(place % 2 == 0)).collect()
-    } else {
-        Vec::new()
-    };
-    Grid {
-        levels,
-        values,
-        tiers,
-    }
+    let tiers =
+        if borrowed { (0..places).map(|place| u8::from(place % 2 == 0)).collect() } else { Vec::new() };
+    Grid { levels, values, tiers }
 }
 
 fn table(name: &str, exact: bool, slices: Vec<Slice>, axes: usize) -> Table {
-    let rows = slices
-        .iter()
-        .map(|slice| slice.grid.values.len() as u64)
-        .sum();
+    let rows = slices.iter().map(|slice| slice.grid.values.len() as u64).sum();
     let info = TableInfo {
         name: name.into(),
         key: vec!["dtype".into(), "heads".into()],
@@ -70,29 +55,15 @@ fn pack(tables: Vec<Table>) -> Pack {
 
 fn some_slices(axes: usize, exact: bool) -> impl Strategy<Value = Vec<Slice>> {
     let key = (0..3_usize, -5_i64..1 << 40);
-    let lists = vec(
-        btree_set(0_u32..=u32::MAX, 1..4).prop_map(|keys| keys.into_iter().collect::<Vec<_>>()),
-        1..4,
-    );
-    let value = (0.0_f64..1e6).prop_map(move |value| {
-        if exact {
-            value
-        } else {
-            f64::from(value as f32)
-        }
-    });
+    let lists =
+        vec(btree_set(0_u32..=u32::MAX, 1..4).prop_map(|keys| keys.into_iter().collect::<Vec<_>>()), 1..4);
+    let value = (0.0_f64..1e6).prop_map(move |value| if exact { value } else { f64::from(value as f32) });
     vec((key, lists, vec(value, 1..9), any::<bool>()), 0..5).prop_map(move |drawn| {
         let mut slices: Vec<Slice> = Vec::new();
         for ((dtype, heads), lists, values, borrowed) in drawn {
-            let key = vec![
-                Key::from(["bfloat16", "fp8", "nvfp4"][dtype]),
-                Key::from(heads),
-            ];
+            let key = vec![Key::from(["bfloat16", "fp8", "nvfp4"][dtype]), Key::from(heads)];
             if slices.iter().all(|slice| slice.key != key) {
-                slices.push(Slice {
-                    key,
-                    grid: grid(axes, &lists, &values, borrowed),
-                });
+                slices.push(Slice { key, grid: grid(axes, &lists, &values, borrowed) });
             }
         }
         slices
@@ -111,12 +82,7 @@ fn sample() -> Pack {
         key: vec![name.into(), heads.into()],
         grid: grid(2, &[vec![1, 8, 32], vec![2]], &[0.5, 0.25, 3.0], heads > 1),
     };
-    pack(vec![table(
-        "first",
-        false,
-        vec![slice("fp8", 1), slice("bfloat16", 1), slice("fp8", 8)],
-        2,
-    )])
+    pack(vec![table("first", false, vec![slice("fp8", 1), slice("bfloat16", 1), slice("fp8", 8)], 2)])
 }
 
 proptest! {
@@ -140,19 +106,10 @@ fn every_truncation_is_noticed() {
     let bytes = sample().to_bytes().unwrap();
     for length in 0..bytes.len() {
         let error = Pack::from_bytes(&bytes[..length]).unwrap_err();
-        assert!(
-            matches!(error, PackError::Truncated | PackError::Checksum),
-            "{length}: {error}"
-        );
+        assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{length}: {error}");
     }
-    assert_eq!(
-        Pack::from_bytes(&bytes[..3]).unwrap_err(),
-        PackError::Truncated
-    );
-    assert_eq!(
-        Pack::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err(),
-        PackError::Truncated
-    );
+    assert_eq!(Pack::from_bytes(&bytes[..3]).unwrap_err(), PackError::Truncated);
+    assert_eq!(Pack::from_bytes(&bytes[..bytes.len() - 1]).unwrap_err(), PackError::Truncated);
 }
 
 #[test]
@@ -165,25 +122,12 @@ fn every_flipped_byte_is_noticed() {
             let error = Pack::from_bytes(&damaged).unwrap_err();
             match at {
                 0..4 => assert_eq!(error, PackError::NotAPack),
-                4..6 => assert!(
-                    matches!(
-                        error,
-                        PackError::Version {
-                            want: FORMAT_VERSION,
-                            ..
-                        }
-                    ),
-                    "{error}"
-                ),
-                6..10 => assert!(
-                    matches!(error, PackError::Truncated | PackError::Checksum),
-                    "{at}: {error}"
-                ),
+                4..6 => assert!(matches!(error, PackError::Version { want: FORMAT_VERSION, .. }), "{error}"),
+                6..10 => {
+                    assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{at}: {error}")
+                }
                 _ if at >= bytes.len() - 32 => assert_eq!(error, PackError::Checksum),
-                _ => assert!(
-                    matches!(error, PackError::Truncated | PackError::Checksum),
-                    "{at}: {error}"
-                ),
+                _ => assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{at}: {error}"),
             }
         }
     }
@@ -193,13 +137,7 @@ fn every_flipped_byte_is_noticed() {
 fn another_format_is_named_before_the_checksum() {
     let mut bytes = sample().to_bytes().unwrap();
     bytes[4] = 9;
-    assert_eq!(
-        Pack::from_bytes(&bytes).unwrap_err(),
-        PackError::Version {
-            got: 9,
-            want: FORMAT_VERSION
-        }
-    );
+    assert_eq!(Pack::from_bytes(&bytes).unwrap_err(), PackError::Version { got: 9, want: FORMAT_VERSION });
 }
 
 /// Replaces the checksum by the right one, so that only the content can be at fault.
@@ -219,13 +157,8 @@ fn with_header(old: &str, new: &str) -> Vec<u8> {
     assert!(header.contains(old), "{header}");
     let header = header.replace(old, new);
     sealed(
-        [
-            &bytes[..6],
-            &(header.len() as u32).to_le_bytes(),
-            header.as_bytes(),
-            &bytes[10 + length..],
-        ]
-        .concat(),
+        [&bytes[..6], &(header.len() as u32).to_le_bytes(), header.as_bytes(), &bytes[10 + length..]]
+            .concat(),
     )
 }
 
@@ -239,16 +172,10 @@ fn a_sealed_lie_in_the_header_is_noticed() {
     };
     assert!(table(refused(&format!("\"rows\":{rows}"), "\"rows\":7")).contains("instead of 7"));
     table(refused("\"axis0\",\"axis1\"", "\"axis0\""));
-    table(refused(
-        "\"axis0\",\"axis1\"",
-        "\"axis0\",\"axis1\",\"axis2\"",
-    ));
+    table(refused("\"axis0\",\"axis1\"", "\"axis0\",\"axis1\",\"axis2\""));
     table(refused("\"dtype\",\"heads\"", "\"dtype\""));
     assert!(table(refused("\"ms\"", "\"h\"")).contains("\"h\""));
-    assert!(matches!(
-        refused("\"tables\"", "\"chairs\""),
-        PackError::Header(_)
-    ));
+    assert!(matches!(refused("\"tables\"", "\"chairs\""), PackError::Header(_)));
 }
 
 #[test]
@@ -273,12 +200,7 @@ fn a_huge_claim_is_refused_before_it_is_unpacked() {
     let plain = sample().to_bytes().unwrap();
     let length = u32::from_le_bytes(plain[6..10].try_into().unwrap()) as usize;
     let header = std::str::from_utf8(&plain[10..10 + length]).unwrap();
-    let size = header
-        .rsplit_once(',')
-        .unwrap()
-        .1
-        .trim_end_matches([']', '}'])
-        .to_owned();
+    let size = header.rsplit_once(',').unwrap().1.trim_end_matches([']', '}']).to_owned();
     let error = Pack::from_bytes(&with_header(&format!(",{size}]]"), ",4000000000]]")).unwrap_err();
     assert!(error.to_string().contains("4000000000"), "{error}");
 }

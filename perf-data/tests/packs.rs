@@ -59,37 +59,25 @@ fn every_file_is_what_its_name_and_the_index_say() {
                 (&pack.info.system, &pack.info.backend, &pack.info.version),
                 (system, backend, &entry.version)
             );
-            assert_eq!(
-                (&pack.info.family, &pack.info.precision),
-                (&file.family, &file.precision)
-            );
+            assert_eq!((&pack.info.family, &pack.info.precision), (&file.family, &file.precision));
             assert_eq!(pack.info.source, index.source);
             assert_eq!(
                 pack.info.tables.iter().collect::<Vec<_>>(),
-                pack.tables
-                    .iter()
-                    .map(|table| &table.info)
-                    .collect::<Vec<_>>()
+                pack.tables.iter().map(|table| &table.info).collect::<Vec<_>>()
             );
             assert!(named.insert(file.name.clone()), "{name} is listed twice");
         }
     }
     for entry in std::fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(
-            name == "index.json" || named.contains(&name),
-            "{name} is not in the index"
-        );
+        assert!(name == "index.json" || named.contains(&name), "{name} is not in the index");
     }
 }
 
 #[test]
 fn all_measured_pairs_are_there() {
-    let pairs: Vec<_> = index()
-        .packs
-        .iter()
-        .map(|entry| (entry.system.clone(), entry.backend.clone()))
-        .collect();
+    let pairs: Vec<_> =
+        index().packs.iter().map(|entry| (entry.system.clone(), entry.backend.clone())).collect();
     assert_eq!(pairs.len(), 28);
     assert!(pairs.is_sorted());
     assert!(index().pack("b60", "trtllm").is_none());
@@ -110,10 +98,8 @@ fn a_dense_model_is_a_small_download() {
         ("generation_attention", "fp8"),
         ("comm", ""),
     ];
-    let bytes: u64 = wanted
-        .iter()
-        .map(|(family, precision)| entry.file(family, precision).unwrap().bytes)
-        .sum();
+    let bytes: u64 =
+        wanted.iter().map(|(family, precision)| entry.file(family, precision).unwrap().bytes).sum();
     assert!(bytes <= 600_000, "{bytes}");
 }
 
@@ -123,10 +109,7 @@ fn row_counts_are_those_of_the_sources() {
     for entry in &index().packs {
         for (name, parts) in tables(entry) {
             let rows: u64 = parts.iter().map(|part| part.info.rows).sum();
-            found.push(format!(
-                "{}\t{}\t{name}\t{rows}",
-                entry.system, entry.backend
-            ));
+            found.push(format!("{}\t{}\t{name}\t{rows}", entry.system, entry.backend));
         }
     }
     let mut wanted: Vec<_> = ROWS.lines().map(String::from).collect();
@@ -140,36 +123,20 @@ fn spot_values_are_those_of_the_sources() {
     let mut spots: BTreeMap<(&str, &str), Vec<Vec<&str>>> = BTreeMap::new();
     for line in SPOTS.lines() {
         let fields: Vec<_> = line.split('\t').collect();
-        spots
-            .entry((fields[0], fields[1]))
-            .or_default()
-            .push(fields[2..].to_vec());
+        spots.entry((fields[0], fields[1])).or_default().push(fields[2..].to_vec());
     }
     let index = index();
     assert_eq!(spots.len(), index.packs.len());
     for ((system, backend), spots) in spots {
         let tables = tables(index.pack(system, backend).unwrap());
         for spot in spots {
-            let [name, key, place, value] = spot[..] else {
-                panic!("{spot:?}")
-            };
+            let [name, key, place, value] = spot[..] else { panic!("{spot:?}") };
             let parts = &tables[name];
-            let slice = parts
-                .iter()
-                .flat_map(|part| &part.slices)
-                .find(|slice| text(slice) == key);
+            let slice = parts.iter().flat_map(|part| &part.slices).find(|slice| text(slice) == key);
             let found = slice.and_then(|slice| at(slice, place));
             let wanted: f64 = value.parse().unwrap();
-            let wanted = if parts[0].info.exact {
-                wanted
-            } else {
-                f64::from(wanted as f32)
-            };
-            assert_eq!(
-                found,
-                Some(wanted),
-                "{system}/{backend} {name} {key} {place}"
-            );
+            let wanted = if parts[0].info.exact { wanted } else { f64::from(wanted as f32) };
+            assert_eq!(found, Some(wanted), "{system}/{backend} {name} {key} {place}");
         }
     }
 }
@@ -201,16 +168,8 @@ fn values_are_latencies() {
                 .flat_map(|slice| &slice.grid.values)
                 .copied()
                 .fold(f64::INFINITY, f64::min);
-            let fits = if MAY_BE_ZERO.contains(&name.as_str()) {
-                smallest >= 0.0
-            } else {
-                smallest > 0.0
-            };
-            assert!(
-                fits,
-                "{}/{} {name}: {smallest}",
-                entry.system, entry.backend
-            );
+            let fits = if MAY_BE_ZERO.contains(&name.as_str()) { smallest >= 0.0 } else { smallest > 0.0 };
+            assert!(fits, "{}/{} {name}: {smallest}", entry.system, entry.backend);
         }
     }
 }
@@ -223,22 +182,14 @@ fn split_tables_share_one_order_and_no_key() {
             for part in &parts {
                 assert_eq!(part.info.lanes, parts[0].info.lanes, "{name}");
                 assert!(
-                    part.slices
-                        .iter()
-                        .all(|slice| keys.insert(slice.key.clone())),
+                    part.slices.iter().all(|slice| keys.insert(slice.key.clone())),
                     "{name} repeats a key"
                 );
             }
-            if name.ends_with("_attention") && name != "encoder_attention"
-                || name == "gemm"
-                || name == "moe"
+            if name.ends_with("_attention") && name != "encoder_attention" || name == "gemm" || name == "moe"
             {
                 let used: HashSet<_> = keys.iter().filter_map(|key| key[0].as_text()).collect();
-                assert_eq!(
-                    used,
-                    parts[0].info.lanes.iter().map(String::as_str).collect(),
-                    "{name}"
-                );
+                assert_eq!(used, parts[0].info.lanes.iter().map(String::as_str).collect(), "{name}");
             }
         }
     }
@@ -251,22 +202,10 @@ fn lanes_follow_the_documented_defaults() {
         let entry = index.pack(system, backend).unwrap();
         let file = entry.family(table).next().unwrap();
         let bytes = std::fs::read(folder().join(&file.name)).unwrap();
-        Pack::from_bytes(&bytes)
-            .unwrap()
-            .table(table)
-            .unwrap()
-            .info
-            .lanes
-            .clone()
+        Pack::from_bytes(&bytes).unwrap().table(table).unwrap().info.lanes.clone()
     };
-    assert_eq!(
-        lanes("h200_sxm", "sglang", "context_attention"),
-        ["fa3", "triton"]
-    );
-    assert_eq!(
-        lanes("b200_sxm", "sglang", "context_attention"),
-        ["triton", "trtllm_mha", "flashinfer"]
-    );
+    assert_eq!(lanes("h200_sxm", "sglang", "context_attention"), ["fa3", "triton"]);
+    assert_eq!(lanes("b200_sxm", "sglang", "context_attention"), ["triton", "trtllm_mha", "flashinfer"]);
     let l40s = lanes("l40s", "vllm", "context_attention");
     let position = |name| l40s.iter().position(|lane| lane == name).unwrap();
     assert!(position("vllm_flashinfer_fiprefill") < position("vllm_flashinfer_fidecode"));
@@ -275,16 +214,7 @@ fn lanes_follow_the_documented_defaults() {
 #[test]
 fn an_index_of_another_kind_is_refused() {
     let damaged = |old, new| Index::from_json(&INDEX.replacen(old, new, 1)).unwrap_err();
-    assert_eq!(
-        damaged("\"format\": 1", "\"format\": 2"),
-        IndexError::Version { got: 2, want: 1 }
-    );
-    assert!(matches!(
-        damaged("\"packs\"", "\"sacks\""),
-        IndexError::Json(_)
-    ));
-    assert!(matches!(
-        damaged("a100_sxm.sglang", "../a100_sxm.sglang"),
-        IndexError::Name(_)
-    ));
+    assert_eq!(damaged("\"format\": 1", "\"format\": 2"), IndexError::Version { got: 2, want: 1 });
+    assert!(matches!(damaged("\"packs\"", "\"sacks\""), IndexError::Json(_)));
+    assert!(matches!(damaged("a100_sxm.sglang", "../a100_sxm.sglang"), IndexError::Name(_)));
 }

@@ -14,12 +14,7 @@ pub struct Config {
     pub listen: SocketAddr,
 
     /// Folder that holds the built page.
-    #[arg(
-        long,
-        env = "CONFIGURATOR_SITE",
-        default_value = "target/site",
-        value_name = "DIR"
-    )]
+    #[arg(long, env = "CONFIGURATOR_SITE", default_value = "target/site", value_name = "DIR")]
     pub site: PathBuf,
 
     /// How log lines are written to standard error.
@@ -27,12 +22,7 @@ pub struct Config {
     pub log_format: LogFormat,
 
     /// Which log lines are written: a level, or rules such as `warn,tower_http=debug`.
-    #[arg(
-        long,
-        env = "CONFIGURATOR_LOG",
-        default_value = "info",
-        value_name = "RULES"
-    )]
+    #[arg(long, env = "CONFIGURATOR_LOG", default_value = "info", value_name = "RULES")]
     pub log: String,
 }
 
@@ -51,9 +41,8 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
-    text.parse().map_err(|_| {
-        "expected an address and a port, for example 127.0.0.1:8080 or [::1]:8080".to_owned()
-    })
+    text.parse()
+        .map_err(|_| "expected an address and a port, for example 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
 #[cfg(test)]
@@ -70,43 +59,22 @@ mod tests {
     fn every_flag_has_an_environment_variable() {
         use clap::CommandFactory as _;
         let command = Config::command();
-        for arg in command
-            .get_arguments()
-            .filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
+        for arg in command.get_arguments().filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version"))
         {
             let flag = arg.get_long().unwrap_or_default();
             let expected = format!("CONFIGURATOR_{}", flag.replace('-', "_").to_uppercase());
-            let env = arg
-                .get_env()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let env = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
             assert_eq!(env, expected);
         }
     }
 
     #[test]
     fn addresses_are_read_as_people_write_them() {
-        assert_eq!(
-            parse_listen("127.0.0.1:9000"),
-            Ok(([127, 0, 0, 1], 9000).into())
-        );
-        assert_eq!(
-            parse_listen("localhost:9000"),
-            Ok(([127, 0, 0, 1], 9000).into())
-        );
+        assert_eq!(parse_listen("127.0.0.1:9000"), Ok(([127, 0, 0, 1], 9000).into()));
+        assert_eq!(parse_listen("localhost:9000"), Ok(([127, 0, 0, 1], 9000).into()));
         assert!(parse_listen("[::1]:80").is_ok_and(|addr| addr.is_ipv6()));
-        for bad in [
-            "",
-            "8080",
-            ":8080",
-            "localhost",
-            "localhost:x",
-            "127.0.0.1:70000",
-        ] {
-            assert!(
-                parse_listen(bad).is_err_and(|text| text.contains("127.0.0.1:8080")),
-                "{bad}"
-            );
+        for bad in ["", "8080", ":8080", "localhost", "localhost:x", "127.0.0.1:70000"] {
+            assert!(parse_listen(bad).is_err_and(|text| text.contains("127.0.0.1:8080")), "{bad}");
         }
     }
 }

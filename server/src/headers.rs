@@ -2,8 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -27,14 +26,8 @@ const FIXED: [(HeaderName, &str); 5] = [
         "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
          microphone=(), midi=(), payment=(), serial=(), usb=()",
     ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 /// Adds the headers to whatever the inner service answers.
@@ -49,13 +42,9 @@ pub(crate) async fn add(State(state): State<AppState>, request: Request, next: N
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static(cache_control(&path, status)));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(cache_control(&path, status)));
     if status == StatusCode::NOT_MODIFIED {
-        headers
-            .entry(VARY)
-            .or_insert(HeaderValue::from_static("accept-encoding"));
+        headers.entry(VARY).or_insert(HeaderValue::from_static("accept-encoding"));
     }
     name_charset(headers);
     response
@@ -81,17 +70,14 @@ fn has_hash(path: &str) -> bool {
     }
     let stem = stem.strip_suffix("_bg").unwrap_or(stem);
     extension != "html"
-        && stem.rsplit_once('-').is_some_and(|(_, hash)| {
-            hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit())
-        })
+        && stem
+            .rsplit_once('-')
+            .is_some_and(|(_, hash)| hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// All our text is UTF-8; say so, because file types guessed from names do not.
 fn name_charset(headers: &mut HeaderMap) {
-    let Some(kind) = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return;
     };
     if kind.starts_with("text/")
@@ -115,11 +101,7 @@ mod tests {
             "/packs/h200_sxm-trtllm-gemm-1a2b3c.pack",
         ] {
             assert_eq!(cache_control(path, StatusCode::OK), FOREVER, "{path}");
-            assert_eq!(
-                cache_control(path, StatusCode::NOT_MODIFIED),
-                FOREVER,
-                "{path}"
-            );
+            assert_eq!(cache_control(path, StatusCode::NOT_MODIFIED), FOREVER, "{path}");
             assert_eq!(cache_control(path, StatusCode::NOT_FOUND), NEVER, "{path}");
         }
         for path in [

@@ -31,14 +31,8 @@ pub fn app(state: AppState) -> Router {
         .route("/healthz", get(site::healthz))
         .route("/readyz", get(site::readyz))
         .fallback(site::serve)
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            REQUEST_TIMEOUT,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            headers::add,
-        ))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
 }

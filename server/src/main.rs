@@ -24,10 +24,8 @@ async fn main() -> ExitCode {
 async fn start(config: Config) -> Result<(), StartError> {
     init_log(&config)?;
     let listener = bind(config.listen).await?;
-    let address = listener.local_addr().map_err(|source| StartError::Listen {
-        address: config.listen,
-        source,
-    })?;
+    let address =
+        listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
     let state = AppState::new(config.site);
     if let Some(message) = state.missing() {
         warn!("{message}");
@@ -35,10 +33,7 @@ async fn start(config: Config) -> Result<(), StartError> {
     // The signals are caught before the address is announced: whoever reads it may send one.
     let signals = signals()?;
     // A closed standard output is no reason not to serve.
-    let _ = writeln!(
-        io::stdout(),
-        "The page is at http://{address}/ (stop with Ctrl-C)"
-    );
+    let _ = writeln!(io::stdout(), "The page is at http://{address}/ (stop with Ctrl-C)");
     run(listener, state, signals).await
 }
 
@@ -46,10 +41,7 @@ fn init_log(config: &Config) -> Result<(), StartError> {
     let rules = config
         .log
         .parse::<Targets>()
-        .map_err(|why| StartError::LogRules {
-            rules: config.log.clone(),
-            why: why.to_string(),
-        })?;
+        .map_err(|why| StartError::LogRules { rules: config.log.clone(), why: why.to_string() })?;
     let mut lines = fmt::layer().with_writer(io::stderr);
     // Colours belong on a screen, not in a file.
     if !io::stderr().is_terminal() {

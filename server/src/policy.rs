@@ -67,10 +67,7 @@ fn inline_blocks(html: &str) -> Vec<Block<'_>> {
         let body = &attributes[end + 1..];
         let length = closing_tag(body, name).unwrap_or(body.len());
         if kind == Kind::Style || !has_src(&attributes[..end]) {
-            blocks.push(Block {
-                kind,
-                text: &body[..length],
-            });
+            blocks.push(Block { kind, text: &body[..length] });
         }
         rest = &body[length..];
     }
@@ -79,8 +76,7 @@ fn inline_blocks(html: &str) -> Vec<Block<'_>> {
 
 /// Whether `text` starts with this tag name and nothing longer.
 fn opens(text: &str, name: &str) -> bool {
-    text.get(..name.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
         && text[name.len()..].starts_with(|c: char| c.is_ascii_whitespace() || c == '>' || c == '/')
 }
 
@@ -117,9 +113,7 @@ fn has_src(attributes: &str) -> bool {
 }
 
 fn closing_tag(body: &str, name: &str) -> Option<usize> {
-    body.match_indices("</")
-        .map(|(at, _)| at)
-        .find(|at| opens(&body[at + 2..], name))
+    body.match_indices("</").map(|(at, _)| at).find(|at| opens(&body[at + 2..], name))
 }
 
 #[cfg(test)]
@@ -127,31 +121,16 @@ mod tests {
     use super::*;
 
     fn texts(html: &str) -> Vec<&str> {
-        inline_blocks(html)
-            .into_iter()
-            .map(|block| block.text)
-            .collect()
+        inline_blocks(html).into_iter().map(|block| block.text).collect()
     }
 
     #[test]
     fn inline_blocks_are_found_and_nothing_else() {
-        assert_eq!(
-            texts("<script>a()</script><SCRIPT type=module>b('<')</Script >"),
-            ["a()", "b('<')"]
-        );
-        assert_eq!(
-            texts("<script src='x.js'></script><script\nasync SRC=y></script>"),
-            [""; 0]
-        );
-        assert_eq!(
-            texts("<script data-src=\"x > y\" src>1</script><scripty>2</scripty>"),
-            [""; 0]
-        );
+        assert_eq!(texts("<script>a()</script><SCRIPT type=module>b('<')</Script >"), ["a()", "b('<')"]);
+        assert_eq!(texts("<script src='x.js'></script><script\nasync SRC=y></script>"), [""; 0]);
+        assert_eq!(texts("<script data-src=\"x > y\" src>1</script><scripty>2</scripty>"), [""; 0]);
         assert_eq!(texts("<script data-x='src=1'>a</script>"), ["a"]);
-        assert_eq!(
-            texts("<!-- <script>no</script> --><style>p{}</style>"),
-            ["p{}"]
-        );
+        assert_eq!(texts("<!-- <script>no</script> --><style>p{}</style>"), ["p{}"]);
         assert_eq!(texts("<script>open end"), ["open end"]);
         assert_eq!(texts("<script "), [""; 0]);
         assert_eq!(texts("é<é<script>é</script>"), ["é"]);
@@ -162,10 +141,7 @@ mod tests {
         // Hash of `alert('Hello, world.');`, the example of the CSP specification.
         let hash = "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='";
         let policy = content_security_policy("<script>alert('Hello, world.');</script>");
-        assert!(
-            policy.contains(&format!("script-src 'self' 'wasm-unsafe-eval' {hash};")),
-            "{policy}"
-        );
+        assert!(policy.contains(&format!("script-src 'self' 'wasm-unsafe-eval' {hash};")), "{policy}");
         assert!(policy.contains("style-src 'self';"), "{policy}");
         let styled = content_security_policy("<style>a\r\nb</style>");
         assert_eq!(styled, content_security_policy("<style>a\nb</style>"));

@@ -40,21 +40,10 @@ impl AppState {
     /// Serves the site in this folder. The folder may still be empty.
     pub fn new(site: impl Into<PathBuf>) -> Self {
         let root = site.into();
-        let files = ServeDir::new(&root)
-            .precompressed_br()
-            .precompressed_gzip()
-            .redirect_to_trailing_slash(false);
-        let policy = RwLock::new(PagePolicy {
-            page: None,
-            value: policy_header(""),
-        });
-        Self {
-            site: Arc::new(Site {
-                root,
-                files,
-                policy,
-            }),
-        }
+        let files =
+            ServeDir::new(&root).precompressed_br().precompressed_gzip().redirect_to_trailing_slash(false);
+        let policy = RwLock::new(PagePolicy { page: None, value: policy_header("") });
+        Self { site: Arc::new(Site { root, files, policy }) }
     }
 
     /// Why the page cannot be served, or `None` when it can.
@@ -83,10 +72,7 @@ impl AppState {
         match tokio::fs::read_to_string(&index).await {
             Ok(html) => {
                 let value = policy_header(&html);
-                *self.site.policy.write().await = PagePolicy {
-                    page,
-                    value: value.clone(),
-                };
+                *self.site.policy.write().await = PagePolicy { page, value: value.clone() };
                 value
             }
             Err(error) => {
@@ -187,9 +173,7 @@ fn is_deep(path: &str) -> bool {
 }
 
 fn to_root(address: &Uri) -> Response {
-    let target = address
-        .query()
-        .map_or_else(|| "/".to_owned(), |query| format!("/?{query}"));
+    let target = address.query().map_or_else(|| "/".to_owned(), |query| format!("/?{query}"));
     match HeaderValue::try_from(target) {
         Ok(target) => (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),

@@ -39,9 +39,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The log rules cannot be read.
-    #[error(
-        "The log rules `{rules}` cannot be read: {why}. Examples: info, or warn,tower_http=debug."
-    )]
+    #[error("The log rules `{rules}` cannot be read: {why}. Examples: info, or warn,tower_http=debug.")]
     LogRules {
         /// The rules given.
         rules: String,
@@ -62,12 +60,10 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     if !address.ip().to_canonical().is_loopback() {
         return Err(StartError::NotLoopback(address));
     }
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken(address),
-            _ => StartError::Listen { address, source },
-        })
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortTaken(address),
+        _ => StartError::Listen { address, source },
+    })
 }
 
 /// Serves until `shutdown` completes; then lets open requests finish, but not for long.
@@ -102,13 +98,7 @@ mod tests {
 
     #[test]
     fn the_suggested_port_is_always_valid() {
-        assert_eq!(
-            next_port(([127, 0, 0, 1], 8080).into()),
-            ([127, 0, 0, 1], 8081).into()
-        );
-        assert_eq!(
-            next_port(([127, 0, 0, 1], u16::MAX).into()),
-            ([127, 0, 0, 1], 8081).into()
-        );
+        assert_eq!(next_port(([127, 0, 0, 1], 8080).into()), ([127, 0, 0, 1], 8081).into());
+        assert_eq!(next_port(([127, 0, 0, 1], u16::MAX).into()), ([127, 0, 0, 1], 8081).into());
     }
 }

@@ -20,9 +20,7 @@ fn program(listen: &str) -> Command {
 fn started(command: &mut Command) -> (Child, String) {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     (child, line)
 }
 
@@ -38,25 +36,11 @@ fn it_announces_its_address_and_ends_at_each_signal() {
         let (mut child, line) = started(&mut program("127.0.0.1:0"));
         assert!(line.contains("http://127.0.0.1:"), "{line}");
         let id = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         assert!(child.wait().unwrap().success(), "{signal}");
         let mut log = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
-        assert!(
-            log.contains("no/such/folder/index.html") && log.contains("make run"),
-            "{log}"
-        );
+        child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert!(log.contains("no/such/folder/index.html") && log.contains("make run"), "{log}");
     }
 }
 
@@ -76,10 +60,7 @@ fn environment_variables_stand_in_for_flags() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(line.contains("http://127.0.0.1:"), "{line}");
-    assert!(
-        first.starts_with('{') && first.contains("no/such/folder"),
-        "{first}"
-    );
+    assert!(first.starts_with('{') && first.contains("no/such/folder"), "{first}");
 }
 
 #[test]
@@ -93,17 +74,11 @@ fn what_is_wrong_is_said_in_words() {
     );
 
     let message = refused(&mut program("0.0.0.0:0"));
-    assert!(
-        message.contains("0.0.0.0:0") && message.contains("token"),
-        "{message}"
-    );
+    assert!(message.contains("0.0.0.0:0") && message.contains("token"), "{message}");
 
     let message = refused(&mut program("8080"));
     assert!(message.contains("127.0.0.1:8080"), "{message}");
 
     let message = refused(program("127.0.0.1:0").args(["--log", "server=loud"]));
-    assert!(
-        message.contains("server=loud") && message.contains("info"),
-        "{message}"
-    );
+    assert!(message.contains("server=loud") && message.contains("info"), "{message}");
 }

@@ -16,7 +16,9 @@ const GIB: f64 = (1u64 << 30) as f64;
 
 #[test]
 fn estimates() {
-    let Some(golden) = load("estimate.json") else { return Report::skipped("estimate") };
+    let Some(golden) = load("estimate.json") else {
+        return Report::skipped("estimate");
+    };
     let mut report = Report::new("estimate");
     for case in golden["cases"].as_array().expect("cases") {
         let kwargs = &case["kwargs"];
@@ -44,7 +46,11 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
         model: text(kwargs, "model_path").to_owned(),
         system: text(kwargs, "system_name").to_owned(),
         backend: Backend::from_name(text(kwargs, "backend_name")).expect("backend"),
-        workload: Workload { isl, osl: whole(kwargs, "osl"), prefix: optional(kwargs, "prefix").unwrap_or(0) },
+        workload: Workload {
+            isl,
+            osl: whole(kwargs, "osl"),
+            prefix: optional(kwargs, "prefix").unwrap_or(0),
+        },
         policy: Policy::Reference,
         ..Scenario::default()
     };

@@ -21,7 +21,9 @@ const GIB: f64 = (1u64 << 30) as f64;
 
 #[test]
 fn models() {
-    let Some(golden) = load("models.json") else { return Report::skipped("models") };
+    let Some(golden) = load("models.json") else {
+        return Report::skipped("models");
+    };
     let mut report = Report::new("models");
     for case in golden["oplists"].as_array().expect("oplists") {
         if let Some(model) = built(case, &mut report) {
@@ -50,7 +52,14 @@ fn built(case: &Value, report: &mut Report) -> Option<&'static ModelSpec> {
 fn parallel(case: &Value) -> Parallel {
     let sizes = &case["parallel"];
     let size = |key| optional(sizes, key).unwrap_or(1);
-    Parallel { tp: size("tp"), pp: size("pp"), dp: size("dp"), moe_tp: size("mtp"), moe_ep: size("ep"), cp: size("cp") }
+    Parallel {
+        tp: size("tp"),
+        pp: size("pp"),
+        dp: size("dp"),
+        moe_tp: size("mtp"),
+        moe_ep: size("ep"),
+        cp: size("cp"),
+    }
 }
 
 fn precision(case: &Value) -> Precision {
@@ -91,7 +100,8 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
     }
     let system = Catalog::embedded().system("b200_sxm").expect("b200_sxm");
     let backend = Backend::from_name(text(case, "backend")).expect("backend");
-    let memory = MemoryModel::new(model, system, backend, parallel, precision, &lists.context).expect("sizes");
+    let memory =
+        MemoryModel::new(model, system, backend, parallel, precision, &lists.context).expect("sizes");
     let got = memory.at(Load { batch: 16.0, tokens: 16.0 * 2000.0, slot: 3500.0 });
     let want = &case["memory_gib_b200_static_b16_isl3000_osl500_prefix1000"];
     check("activations", got.activations / GIB, number(want, "activations"));
@@ -104,11 +114,16 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
 /// An operator in the golden file's words.
 fn describe(phase: &str, op: &Op) -> Value {
     let (kind, mut fields) = match op.kind {
-        OpKind::Embedding { vocab, hidden } => ("Embedding", json!({ "vocab_size": vocab, "hidden_size": hidden })),
-        OpKind::Elementwise { bytes_per_token } => ("Elementwise", json!({ "bytes_per_token": bytes_per_token })),
-        OpKind::Gemm { n, k, quant, low_precision_input } => {
-            ("Gemm", json!({ "n": n, "k": k, "quant_mode": quant.name(), "low_precision_input": low_precision_input }))
+        OpKind::Embedding { vocab, hidden } => {
+            ("Embedding", json!({ "vocab_size": vocab, "hidden_size": hidden }))
         }
+        OpKind::Elementwise { bytes_per_token } => {
+            ("Elementwise", json!({ "bytes_per_token": bytes_per_token }))
+        }
+        OpKind::Gemm { n, k, quant, low_precision_input } => (
+            "Gemm",
+            json!({ "n": n, "k": k, "quant_mode": quant.name(), "low_precision_input": low_precision_input }),
+        ),
         OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } => (
             "ContextAttention",
             json!({ "n": heads, "n_kv": kv_heads, "head_size": head_dim, "window_size": window, "use_qk_norm": qk_norm,
@@ -119,7 +134,9 @@ fn describe(phase: &str, op: &Op) -> Value {
             json!({ "n": heads, "n_kv": kv_heads, "head_size": head_dim, "window_size": window,
                     "kv_cache_dtype": kv.name() }),
         ),
-        OpKind::AllReduce { hidden, gpus } => ("CustomAllReduce", json!({ "hidden_size": hidden, "tp_size": gpus })),
+        OpKind::AllReduce { hidden, gpus } => {
+            ("CustomAllReduce", json!({ "hidden_size": hidden, "tp_size": gpus }))
+        }
         OpKind::Nccl { collective, elements, gpus, dtype } => (
             "Nccl",
             json!({ "hidden_size": elements, "num_gpus": gpus, "dtype": dtype.name(), "operation": collective.name() }),
@@ -160,7 +177,9 @@ fn steps(case: &Value, report: &mut Report) {
     let mut worker = match (worker, case.get("error")) {
         (Some(worker), None) => worker,
         (None, Some(_)) => return,
-        (got, want) => return report.fail(format!("{what}: answers {}, want error {want:?}", got.is_some())),
+        (got, want) => {
+            return report.fail(format!("{what}: answers {}, want error {want:?}", got.is_some()));
+        }
     };
     let agg = worker.agg(batch, ctx_tokens).expect("measured");
     let (memory, _) = worker.agg_memory(batch, ctx_tokens);

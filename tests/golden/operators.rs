@@ -29,7 +29,9 @@ const BUILT: &[&str] = &[
 
 #[test]
 fn operators() {
-    let Some(golden) = load("operators.json") else { return Report::skipped("operators") };
+    let Some(golden) = load("operators.json") else {
+        return Report::skipped("operators");
+    };
     let mut report = Report::new("operators");
     let mut databases: BTreeMap<(String, String), PerfDb> = BTreeMap::new();
     for case in golden["cases"].as_array().expect("cases") {

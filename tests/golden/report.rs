@@ -33,7 +33,15 @@ impl Report {
     }
 
     /// Compares two numbers: relative, or absolute below `absolute`.
-    pub(crate) fn compare(&mut self, kind: &str, what: &str, got: f64, want: f64, relative: f64, absolute: f64) {
+    pub(crate) fn compare(
+        &mut self,
+        kind: &str,
+        what: &str,
+        got: f64,
+        want: f64,
+        relative: f64,
+        absolute: f64,
+    ) {
         let difference = (got - want).abs();
         let error = if difference == 0.0 { 0.0 } else { difference / want.abs().max(f64::MIN_POSITIVE) };
         let within = error <= relative || difference <= absolute;

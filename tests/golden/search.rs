@@ -20,7 +20,9 @@ const TOLERANCE: f64 = 1e-3;
 
 #[test]
 fn searches() {
-    let Ok(files) = fs::read_dir(folder().join("search")) else { return Report::skipped("search") };
+    let Ok(files) = fs::read_dir(folder().join("search")) else {
+        return Report::skipped("search");
+    };
     let mut names: Vec<String> = files
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".json"))
@@ -76,7 +78,9 @@ fn scenario(argv: &Value) -> Option<Scenario> {
 
 fn case_of(case: &Value, report: &mut Report) {
     let id = text(case, "id");
-    let Some(scenario) = scenario(&case["argv"]) else { return report.not_built("modes of later releases") };
+    let Some(scenario) = scenario(&case["argv"]) else {
+        return report.not_built("modes of later releases");
+    };
     let model = Catalog::embedded().model(&scenario.model);
     if !model.is_some_and(|model| model.family.is_built()) {
         return report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
@@ -89,9 +93,14 @@ fn case_of(case: &Value, report: &mut Report) {
     while !search.advance(u32::MAX).is_done() {}
     let found = search.reference();
     let picked = reference::pick(&found, &scenario);
-    for (mode, rows, cluster) in [("agg", &found.agg, &picked.agg), ("disagg", &found.disagg, &picked.disagg)] {
+    for (mode, rows, cluster) in [("agg", &found.agg, &picked.agg), ("disagg", &found.disagg, &picked.disagg)]
+    {
         let runs = case["runs"].as_array().expect("runs");
-        let want_rows = runs.iter().rev().find(|run| run["serving_mode"] == mode).map_or(0.0, |r| number(r, "num_results"));
+        let want_rows = runs
+            .iter()
+            .rev()
+            .find(|run| run["serving_mode"] == mode)
+            .map_or(0.0, |r| number(r, "num_results"));
         if rows.len() as f64 != want_rows {
             report.fail(format!("{id} {mode}: {} rows, want {want_rows}", rows.len()));
         }
@@ -103,7 +112,14 @@ fn case_of(case: &Value, report: &mut Report) {
                 let best = &cluster.top[0];
                 let score = if is_load { 1.0 / f64::from(best.gpus()) } else { best.score };
                 let want = number(&case["best_throughput"], mode);
-                report.compare(id, &format!("{id} {mode} best"), score, want, TOLERANCE, TOLERANCE * want.min(1.0));
+                report.compare(
+                    id,
+                    &format!("{id} {mode} best"),
+                    score,
+                    want,
+                    TOLERANCE,
+                    TOLERANCE * want.min(1.0),
+                );
             }
             (None, None) => {}
             (got, want) => {
@@ -143,7 +159,12 @@ fn compare_top(id: &str, mode: &str, got: &Cluster, want: &Value, scenario: &Sce
         let golden_score = number(golden, "tokens/s/gpu_cluster");
         let tied = (row.score - golden_score).abs() <= 1e-6 * golden_score.max(1.0);
         if label(row) != text(golden, group) && !tied {
-            report.fail(format!("{what}: {} {}, want {} {golden_score}", label(row), row.score, text(golden, group)));
+            report.fail(format!(
+                "{what}: {} {}, want {} {golden_score}",
+                label(row),
+                row.score,
+                text(golden, group)
+            ));
             continue;
         }
         let mut check = |name: &str, got: f64| {
@@ -188,7 +209,14 @@ fn compare_top(id: &str, mode: &str, got: &Cluster, want: &Value, scenario: &Sce
     }
 }
 
-fn compare_frontier(id: &str, mode: &str, got: &Cluster, want: &Value, scenario: &Scenario, report: &mut Report) {
+fn compare_frontier(
+    id: &str,
+    mode: &str,
+    got: &Cluster,
+    want: &Value,
+    scenario: &Scenario,
+    report: &mut Report,
+) {
     let by_latency = scenario.sla.request_latency_ms.is_some();
     let golden = |row: &Value| {
         let x = number(row, if by_latency { "request_latency" } else { "tokens/s/user" });
@@ -197,7 +225,11 @@ fn compare_frontier(id: &str, mode: &str, got: &Cluster, want: &Value, scenario:
     let mut want: Vec<(f64, f64)> = want.as_array().expect("rows").iter().map(golden).collect();
     want.sort_by(|a, b| a.0.total_cmp(&b.0));
     if got.frontier.len() != want.len() {
-        return report.fail(format!("{id} {mode} frontier: {} points, want {}", got.frontier.len(), want.len()));
+        return report.fail(format!(
+            "{id} {mode} frontier: {} points, want {}",
+            got.frontier.len(),
+            want.len()
+        ));
     }
     for (placed, (x, y)) in got.frontier.iter().zip(want) {
         let row = &placed.row;

@@ -26,8 +26,8 @@ pub(crate) struct Site {
 impl Site {
     /// An empty site folder.
     pub(crate) fn empty(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("server-{name}-{}", std::process::id()));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("site")).unwrap();
         fs::write(folder.join("secret.txt"), SECRET).unwrap();
         Self { folder }
@@ -75,11 +75,7 @@ impl Site {
 
     /// As a browser opens an address.
     pub(crate) async fn open(&self, path: &str) -> Answer {
-        self.get(
-            path,
-            &[("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")],
-        )
-        .await
+        self.get(path, &[("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]).await
     }
 }
 
@@ -101,9 +97,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header's value; empty when it is absent.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -111,25 +105,13 @@ impl Answer {
     }
 }
 
-pub(crate) async fn answer(
-    state: AppState,
-    method: Method,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Answer {
+pub(crate) async fn answer(state: AppState, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = app(state)
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
+    let response = app(state).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap().to_vec();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }
+    Answer { status: parts.status, headers: parts.headers, body }
 }

@@ -13,14 +13,7 @@ const POLICY: &str = "default-src 'self'; \
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let site = Site::built("security");
-    for path in [
-        "/",
-        "/worker_loader.js",
-        "/packs/index.json",
-        "/absent.js",
-        "/healthz",
-        "/readyz",
-    ] {
+    for path in ["/", "/worker_loader.js", "/packs/index.json", "/absent.js", "/healthz", "/readyz"] {
         let answer = site.get(path, &[]).await;
         for (name, value) in [
             ("content-security-policy", POLICY),
@@ -48,9 +41,6 @@ async fn the_policy_follows_a_rebuilt_page() {
     site.write("index.html", PAGE.replace("start()", "start(2)"));
     let second = answer(state, Method::GET, "/", &[]).await;
     let policy = second.header("content-security-policy");
-    assert!(
-        policy != POLICY && policy.contains("'wasm-unsafe-eval' 'sha256-"),
-        "{policy}"
-    );
+    assert!(policy != POLICY && policy.contains("'wasm-unsafe-eval' 'sha256-"), "{policy}");
     assert!(!policy.contains("'unsafe-eval'"), "{policy}");
 }

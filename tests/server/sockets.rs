@@ -24,23 +24,15 @@ async fn a_real_browser_connection_gets_the_page_and_the_server_ends() {
     }));
 
     let mut socket = TcpStream::connect(address).await.unwrap();
-    socket
-        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(PAGE),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(PAGE), "{answer}");
 
     // Neither an idle connection nor a request that never completes may hold the server back.
     let _idle = TcpStream::connect(address).await.unwrap();
     let mut half = TcpStream::connect(address).await.unwrap();
-    half.write_all(b"GET / HTTP/1.1\r\nhost: local")
-        .await
-        .unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost: local").await.unwrap();
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
@@ -52,14 +44,8 @@ async fn a_taken_port_is_named_and_another_one_suggested() {
     let address = first.local_addr().unwrap();
     let error = bind(address).await.unwrap_err();
     let message = error.to_string();
-    assert!(
-        matches!(error, StartError::PortTaken(at) if at == address),
-        "{message}"
-    );
-    assert!(
-        message.contains(&format!("Port {} of 127.0.0.1 is taken", address.port())),
-        "{message}"
-    );
+    assert!(matches!(error, StartError::PortTaken(at) if at == address), "{message}");
+    assert!(message.contains(&format!("Port {} of 127.0.0.1 is taken", address.port())), "{message}");
     assert!(message.contains("--listen 127.0.0.1:"), "{message}");
     let standard = StartError::PortTaken(([127, 0, 0, 1], 8080).into()).to_string();
     assert!(standard.contains("--listen 127.0.0.1:8081"), "{standard}");
@@ -67,22 +53,11 @@ async fn a_taken_port_is_named_and_another_one_suggested() {
 
 #[tokio::test]
 async fn addresses_that_others_can_reach_are_refused() {
-    for address in [
-        "0.0.0.0:0",
-        "[::]:0",
-        "192.168.1.2:8080",
-        "[::ffff:10.0.0.1]:8080",
-    ] {
+    for address in ["0.0.0.0:0", "[::]:0", "192.168.1.2:8080", "[::ffff:10.0.0.1]:8080"] {
         let error = bind(address.parse().unwrap()).await.unwrap_err();
-        assert!(
-            matches!(error, StartError::NotLoopback(_)),
-            "{address}: {error}"
-        );
+        assert!(matches!(error, StartError::NotLoopback(_)), "{address}: {error}");
         let message = error.to_string();
-        assert!(
-            message.contains("Without a token only loopback"),
-            "{message}"
-        );
+        assert!(message.contains("Without a token only loopback"), "{message}");
         assert!(message.contains("--listen 127.0.0.1:"), "{message}");
     }
     assert!(bind("127.0.0.2:0".parse().unwrap()).await.is_ok());
@@ -100,10 +75,7 @@ async fn a_reader_that_stopped_reading_does_not_keep_the_server_alive() {
         let _ = stopped.await;
     }));
     let mut socket = TcpStream::connect(address).await.unwrap();
-    socket
-        .write_all(b"GET /large.pack HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await
-        .unwrap();
+    socket.write_all(b"GET /large.pack HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut start = [0; 15];
     socket.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 200 OK");

@@ -1,148 +1,20 @@
 //! The worker's end, on the real tables.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::rc::Rc;
-
 use engine::backend::Backend;
 use engine::problem::ScenarioError;
 use engine::scenario::{Goal, Scenario};
 use engine::view::{Layout, view};
-use worker::host::{Event, Host, Lost, PACK_BUDGET, Resource};
+use worker::host::{Event, PACK_BUDGET, Resource};
 use worker::protocol::{Failure, Reply, Request, SearchId};
 
-/// What happens to a fetch.
-#[derive(Clone, Copy)]
-enum Fault {
-    /// Nothing answers.
-    Silence,
-    /// The server answers with this status.
-    Status(u16),
-    /// The first copy is damaged, later ones are not.
-    DamagedOnce,
-    /// Every copy is damaged.
-    Damaged,
-    /// The fetch takes for ever.
-    Hangs,
-}
-
-/// A host with a folder of packs instead of a network.
-struct Site {
-    host: Host,
-    now: Rc<Cell<f64>>,
-    faults: BTreeMap<String, Fault>,
-    fetched: Vec<String>,
-    abandoned: Vec<String>,
-    replies: Vec<Reply>,
-}
-
-impl Site {
-    fn new(budget: usize) -> Self {
-        let now = Rc::new(Cell::new(0.0));
-        // Every look at the clock is 20 ms later, so that a slice ends after one round.
-        let clock = {
-            let now = Rc::clone(&now);
-            move || {
-                now.set(now.get() + 20.0);
-                now.get()
-            }
-        };
-        Self {
-            host: Host::new(budget, clock),
-            now,
-            faults: BTreeMap::new(),
-            fetched: Vec::new(),
-            abandoned: Vec::new(),
-            replies: Vec::new(),
-        }
-    }
-
-    fn fault(&mut self, name: &str, fault: Fault) {
-        self.faults.insert(name.to_owned(), fault);
-    }
-
-    /// Starts a search and serves its fetches.
-    fn ask(&mut self, id: SearchId, scenario: &Scenario) {
-        let scenario = Box::new(scenario.clone());
-        let events = self.host.handle(Request::Search { id, scenario });
-        self.serve(events);
-    }
-
-    /// Runs a search to its end and gives what it said last.
-    fn answer(&mut self, id: SearchId, scenario: &Scenario) -> Reply {
-        self.ask(id, scenario);
-        self.finish();
-        self.replies.last().cloned().expect("a reply")
-    }
-
-    fn finish(&mut self) {
-        while self.host.is_busy() {
-            let events = self.host.advance();
-            self.serve(events);
-        }
-    }
-
-    fn serve(&mut self, events: Vec<Event>) {
-        for event in events {
-            match event {
-                Event::Reply(reply) => self.replies.push(reply),
-                Event::Abandon(resource) => self.abandoned.push(resource.name().to_owned()),
-                Event::Fetch { resource, fresh } => {
-                    self.fetched.push(resource.name().to_owned());
-                    if let Some(result) = self.fetch(&resource, fresh) {
-                        if let Ok(bytes) = &result {
-                            let events = self.host.received(&resource, bytes.len() as u64);
-                            self.serve(events);
-                        }
-                        let events = self.host.fetched(&resource, result);
-                        self.serve(events);
-                    }
-                }
-            }
-        }
-    }
-
-    fn fetch(&self, resource: &Resource, fresh: bool) -> Option<Result<Vec<u8>, Lost>> {
-        let mut bytes = read(resource.name());
-        match self.faults.get(resource.name()) {
-            Some(Fault::Hangs) => return None,
-            Some(Fault::Silence) => return Some(Err(Lost { status: None })),
-            Some(&Fault::Status(status)) => {
-                return Some(Err(Lost {
-                    status: Some(status),
-                }));
-            }
-            Some(Fault::DamagedOnce) if fresh => {}
-            Some(Fault::Damaged | Fault::DamagedOnce) => bytes.truncate(bytes.len() / 2),
-            None => {}
-        }
-        Some(Ok(bytes))
-    }
-
-    /// One of the pack files that a scenario needs.
-    fn a_pack(scenario: &Scenario) -> String {
-        let mut site = Self::new(PACK_BUDGET);
-        site.ask(1, scenario);
-        site.fetched.pop().expect("a pack file")
-    }
-}
-
-fn read(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../perf-data/packs");
-    fs::read(folder.join(name)).expect("a pack file")
-}
+use crate::site::{Fault, Site, read};
 
 fn airline() -> Scenario {
     Scenario::default()
 }
 
 fn on(backend: Backend) -> Scenario {
-    Scenario {
-        backend,
-        ..airline()
-    }
+    Scenario { backend, ..airline() }
 }
 
 fn failure(reply: &Reply) -> Option<&Failure> {
@@ -154,12 +26,7 @@ fn failure(reply: &Reply) -> Option<&Failure> {
 
 fn found(reply: &Reply, want: SearchId) -> (&engine::rows::Rows, f64) {
     match reply {
-        Reply::Found {
-            id,
-            rows,
-            elapsed_ms,
-            ..
-        } if *id == want => (rows, *elapsed_ms),
+        Reply::Found { id, rows, elapsed_ms, .. } if *id == want => (rows, *elapsed_ms),
         other => panic!("search {want} is not answered: {other:?}"),
     }
 }
@@ -178,11 +45,7 @@ fn a_search_loads_and_reports_and_answers_once() {
     let mut searched = 0;
     for reply in &site.replies {
         match *reply {
-            Reply::Loading {
-                id,
-                received,
-                total,
-            } => {
+            Reply::Loading { id, received, total } => {
                 assert_eq!(id, 1);
                 assert!(received <= total);
                 assert!(loaded.is_none_or(|(r, t)| r <= received && t == total));
@@ -197,13 +60,7 @@ fn a_search_loads_and_reports_and_answers_once() {
     }
     assert!(loaded.is_some_and(|(received, total)| received == total && total > 100_000));
     assert!(searched > 0, "no progress was reported");
-    assert_eq!(
-        site.replies
-            .iter()
-            .filter(|reply| matches!(reply, Reply::Found { .. }))
-            .count(),
-        1
-    );
+    assert_eq!(site.replies.iter().filter(|reply| matches!(reply, Reply::Found { .. })).count(), 1);
     assert!(site.host.advance().is_empty());
 }
 
@@ -216,12 +73,7 @@ fn the_latest_search_wins() {
     assert!(site.host.is_busy());
     let last = site.answer(2, &on(Backend::Vllm));
     found(&last, 2);
-    assert!(
-        !site
-            .replies
-            .iter()
-            .any(|reply| matches!(reply, Reply::Found { id: 1, .. }))
-    );
+    assert!(!site.replies.iter().any(|reply| matches!(reply, Reply::Found { id: 1, .. })));
 }
 
 #[test]
@@ -235,28 +87,16 @@ fn files_nobody_waits_for_are_abandoned() {
     found(&last, 2);
     assert_eq!(site.abandoned, [pack.clone()]);
     // What arrives all the same is ignored.
-    assert!(
-        site.host
-            .fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)))
-            .is_empty()
-    );
+    assert!(site.host.fetched(&Resource::Pack(pack.clone()), Ok(read(&pack))).is_empty());
     // A search for the same tables does not ask twice.
     let mut site = Site::new(PACK_BUDGET);
     site.fault(&pack, Fault::Hangs);
     site.ask(1, &airline());
     let before = site.fetched.len();
-    site.ask(
-        2,
-        &Scenario {
-            goal: Goal::Gpus(8),
-            ..airline()
-        },
-    );
+    site.ask(2, &Scenario { goal: Goal::Gpus(8), ..airline() });
     assert_eq!(site.fetched.len(), before);
     assert!(site.abandoned.is_empty());
-    let events = site
-        .host
-        .fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)));
+    let events = site.host.fetched(&Resource::Pack(pack.clone()), Ok(read(&pack)));
     site.serve(events);
     site.finish();
     found(site.replies.last().unwrap(), 2);
@@ -279,10 +119,7 @@ fn a_cancelled_search_stays_silent() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault(&pack, Fault::Hangs);
     site.ask(1, &airline());
-    assert_eq!(
-        site.host.handle(Request::Cancel { id: 1 }),
-        [Event::Abandon(Resource::Pack(pack))]
-    );
+    assert_eq!(site.host.handle(Request::Cancel { id: 1 }), [Event::Abandon(Resource::Pack(pack))]);
 }
 
 #[test]
@@ -309,13 +146,7 @@ fn an_slo_that_makes_no_sense_is_refused_even_when_the_tables_are_there() {
     let mut wrong = airline();
     wrong.sla.itl_ms = -3.0;
     let last = site.answer(2, &wrong);
-    assert!(
-        matches!(
-            failure(&last),
-            Some(Failure::Scenario(ScenarioError::Number { .. }))
-        ),
-        "{last:?}"
-    );
+    assert!(matches!(failure(&last), Some(Failure::Scenario(ScenarioError::Number { .. }))), "{last:?}");
 }
 
 #[test]
@@ -336,14 +167,7 @@ fn tables_are_kept_up_to_the_budget() {
     let again = tight.answer(3, &a);
     found(&again, 3);
     assert!(tight.fetched.len() > before);
-    assert_eq!(
-        tight
-            .fetched
-            .iter()
-            .filter(|name| *name == "index.json")
-            .count(),
-        1
-    );
+    assert_eq!(tight.fetched.iter().filter(|name| *name == "index.json").count(), 1);
 }
 
 #[test]
@@ -351,10 +175,7 @@ fn a_silent_network_is_reported_and_the_next_search_tries_again() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault("index.json", Fault::Silence);
     let last = site.answer(1, &airline());
-    let network = Failure::Network {
-        url: "packs/index.json".to_owned(),
-        status: None,
-    };
+    let network = Failure::Network { url: "packs/index.json".to_owned(), status: None };
     assert_eq!(failure(&last), Some(&network));
     site.faults.clear();
     let last = site.answer(2, &airline());
@@ -368,39 +189,15 @@ fn a_pack_that_is_gone_means_an_old_index_at_first() {
     site.answer(1, &on(Backend::Vllm));
     site.fault(&pack, Fault::Status(404));
     let last = site.answer(2, &airline());
-    let network = Failure::Network {
-        url: format!("packs/{pack}"),
-        status: Some(404),
-    };
+    let network = Failure::Network { url: format!("packs/{pack}"), status: Some(404) };
     assert_eq!(failure(&last), Some(&network));
-    assert_eq!(
-        site.fetched
-            .iter()
-            .filter(|name| *name == "index.json")
-            .count(),
-        2
-    );
+    assert_eq!(site.fetched.iter().filter(|name| *name == "index.json").count(), 2);
 
     let mut site = Site::new(0);
     site.fault(&pack, Fault::Status(500));
     let last = site.answer(1, &airline());
-    assert!(
-        matches!(
-            failure(&last),
-            Some(Failure::Network {
-                status: Some(500),
-                ..
-            })
-        ),
-        "{last:?}"
-    );
-    assert_eq!(
-        site.fetched
-            .iter()
-            .filter(|name| *name == "index.json")
-            .count(),
-        1
-    );
+    assert!(matches!(failure(&last), Some(Failure::Network { status: Some(500), .. })), "{last:?}");
+    assert_eq!(site.fetched.iter().filter(|name| *name == "index.json").count(), 1);
 }
 
 #[test]
@@ -433,27 +230,15 @@ fn a_damaged_index_is_reported() {
     let mut site = Site::new(PACK_BUDGET);
     site.fault("index.json", Fault::Damaged);
     let last = site.answer(1, &airline());
-    assert!(
-        matches!(failure(&last), Some(Failure::Pack { name, .. }) if name == "index.json"),
-        "{last:?}"
-    );
+    assert!(matches!(failure(&last), Some(Failure::Pack { name, .. }) if name == "index.json"), "{last:?}");
 }
 
 #[test]
 fn what_cannot_be_answered_is_said_before_any_table_is_fetched() {
     let mut site = Site::new(PACK_BUDGET);
-    let last = site.answer(
-        1,
-        &Scenario {
-            model: "nobody/nothing".to_owned(),
-            ..airline()
-        },
-    );
+    let last = site.answer(1, &Scenario { model: "nobody/nothing".to_owned(), ..airline() });
     assert!(
-        matches!(
-            failure(&last),
-            Some(Failure::Scenario(ScenarioError::UnknownModel { .. }))
-        ),
+        matches!(failure(&last), Some(Failure::Scenario(ScenarioError::UnknownModel { .. }))),
         "{last:?}"
     );
     assert_eq!(site.fetched, ["index.json"]);
@@ -465,37 +250,15 @@ fn layouts_of_the_answered_search_are_explained() {
     let last = site.answer(4, &airline());
     let layouts: Vec<Layout> = {
         let view = view(found(&last, 4).0, &airline());
-        view.picks
-            .iter()
-            .map(|&pick| view.points[pick].layout)
-            .collect()
+        view.picks.iter().map(|&pick| view.points[pick].layout).collect()
     };
     assert!(!layouts.is_empty());
     for layout in layouts {
-        assert!(
-            site.host
-                .handle(Request::Explain { id: 3, layout })
-                .is_empty()
-        );
-        match site
-            .host
-            .handle(Request::Explain { id: 4, layout })
-            .as_slice()
-        {
-            [
-                Event::Reply(Reply::Explained {
-                    id: 4,
-                    layout: echoed,
-                    explanation,
-                }),
-            ] => {
+        assert!(site.host.handle(Request::Explain { id: 3, layout }).is_empty());
+        match site.host.handle(Request::Explain { id: 4, layout }).as_slice() {
+            [Event::Reply(Reply::Explained { id: 4, layout: echoed, explanation })] => {
                 assert_eq!(*echoed, layout);
-                assert!(
-                    explanation
-                        .steps
-                        .iter()
-                        .all(|step| step.total_ms > 0.0 && !step.ops.is_empty())
-                );
+                assert!(explanation.steps.iter().all(|step| step.total_ms > 0.0 && !step.ops.is_empty()));
                 assert!(!explanation.steps.is_empty());
             }
             other => panic!("{other:?}"),

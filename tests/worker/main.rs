@@ -1,4 +1,5 @@
 //! Both ends of the worker boundary, fed with scripts.
 
+mod site;
 mod host;
 mod session;

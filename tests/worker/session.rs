@@ -10,9 +10,7 @@ use worker::protocol::{Failure, Reply, Request, SearchId};
 use worker::session::{Session, Step};
 
 fn ready() -> Reply {
-    Reply::Ready {
-        build: BUILD.to_owned(),
-    }
+    Reply::Ready { build: BUILD.to_owned() }
 }
 
 fn ready_session() -> Session {
@@ -22,61 +20,32 @@ fn ready_session() -> Session {
 }
 
 fn gpus(gpus: u32) -> Scenario {
-    Scenario {
-        goal: Goal::Gpus(gpus),
-        ..Scenario::default()
-    }
+    Scenario { goal: Goal::Gpus(gpus), ..Scenario::default() }
 }
 
 fn asked(id: SearchId, scenario: &Scenario) -> Step {
-    Step::Post(Request::Search {
-        id,
-        scenario: Box::new(scenario.clone()),
-    })
+    Step::Post(Request::Search { id, scenario: Box::new(scenario.clone()) })
 }
 
 fn found(id: SearchId) -> Reply {
-    Reply::Found {
-        id,
-        rows: Box::default(),
-        data: "1a2b3c4d".to_owned(),
-        elapsed_ms: 1.0,
-    }
+    Reply::Found { id, rows: Box::default(), data: "1a2b3c4d".to_owned(), elapsed_ms: 1.0 }
 }
 
 fn crashed(id: SearchId) -> Reply {
-    let failure = Failure::Crashed {
-        why: "index out of bounds".to_owned(),
-    };
+    let failure = Failure::Crashed { why: "index out of bounds".to_owned() };
     Reply::Failed { id, failure }
 }
 
 fn unsupported(id: SearchId, why: &str) -> Step {
-    let failure = Failure::Unsupported {
-        why: why.to_owned(),
-    };
+    let failure = Failure::Unsupported { why: why.to_owned() };
     Step::Deliver(Reply::Failed { id, failure })
 }
 
 fn layout(batch: u32) -> Layout {
-    let memory = MemoryUse {
-        weights: 0.0,
-        kv_cache: 0.0,
-        activations: 0.0,
-        comm: 0.0,
-        other: 0.0,
-        capacity: 0.0,
-    };
-    let worker = Worker {
-        parallel: Parallel::dense(2, 1, 1),
-        batch,
-        count: 4,
-        memory,
-    };
-    Layout::Agg {
-        worker,
-        ctx_tokens: 4000,
-    }
+    let memory =
+        MemoryUse { weights: 0.0, kv_cache: 0.0, activations: 0.0, comm: 0.0, other: 0.0, capacity: 0.0 };
+    let worker = Worker { parallel: Parallel::dense(2, 1, 1), batch, count: 4, memory };
+    Layout::Agg { worker, ctx_tokens: 4000 }
 }
 
 #[test]
@@ -93,20 +62,13 @@ fn stale_replies_are_dropped() {
     let mut session = ready_session();
     session.search(&gpus(8));
     session.search(&gpus(16));
-    let progress = |id| Reply::Progress {
-        id,
-        done: 1,
-        total: 9,
-    };
+    let progress = |id| Reply::Progress { id, done: 1, total: 9 };
     assert_eq!(session.reply(progress(1)), []);
     assert_eq!(session.reply(found(1)), []);
     assert_eq!(session.reply(progress(2)), [Step::Deliver(progress(2))]);
     let lost = |id| Reply::Failed {
         id,
-        failure: Failure::Network {
-            url: "packs/index.json".to_owned(),
-            status: None,
-        },
+        failure: Failure::Network { url: "packs/index.json".to_owned(), status: None },
     };
     assert_eq!(session.reply(lost(1)), []);
     assert_eq!(session.reply(found(2)), [Step::Deliver(found(2))]);
@@ -131,16 +93,9 @@ fn only_an_answered_search_can_be_explained() {
     session.search(&gpus(8));
     assert_eq!(session.explain(1, layout(4)), []);
     session.reply(found(1));
-    let explain = Step::Post(Request::Explain {
-        id: 1,
-        layout: layout(4),
-    });
+    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
     assert_eq!(session.explain(1, layout(4)), [explain]);
-    let explained = |id| Reply::Explained {
-        id,
-        layout: layout(4),
-        explanation: Explanation::default(),
-    };
+    let explained = |id| Reply::Explained { id, layout: layout(4), explanation: Explanation::default() };
     assert_eq!(session.reply(explained(1)), [Step::Deliver(explained(1))]);
     session.search(&gpus(16));
     assert_eq!(session.reply(explained(1)), []);
@@ -162,10 +117,7 @@ fn a_search_that_crashes_twice_is_reported_and_not_asked_again() {
     session.search(&gpus(8));
     session.reply(crashed(1));
     session.reply(ready());
-    assert_eq!(
-        session.reply(crashed(1)),
-        [Step::Start, Step::Deliver(crashed(1))]
-    );
+    assert_eq!(session.reply(crashed(1)), [Step::Start, Step::Deliver(crashed(1))]);
     assert_eq!(session.reply(ready()), []);
     assert_eq!(session.search(&gpus(16)), (2, vec![asked(2, &gpus(16))]));
     assert_eq!(session.reply(found(2)), [Step::Deliver(found(2))]);
@@ -179,10 +131,7 @@ fn an_explanation_survives_a_crash() {
     session.explain(1, layout(4));
     assert_eq!(session.broke("terminated".to_owned()), [Step::Start]);
     assert_eq!(session.reply(ready()), [asked(1, &gpus(8))]);
-    let explain = Step::Post(Request::Explain {
-        id: 1,
-        layout: layout(4),
-    });
+    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
     assert_eq!(session.reply(found(1)), [Step::Deliver(found(1)), explain]);
 }
 
@@ -191,15 +140,9 @@ fn a_worker_that_never_starts_is_tried_twice_and_again_on_the_next_search() {
     let mut session = Session::new();
     session.search(&gpus(8));
     assert_eq!(session.broke("no script".to_owned()), [Step::Start]);
-    assert_eq!(
-        session.broke("no script".to_owned()),
-        [unsupported(1, "no script")]
-    );
+    assert_eq!(session.broke("no script".to_owned()), [unsupported(1, "no script")]);
     assert_eq!(session.search(&gpus(16)), (2, vec![Step::Start]));
-    assert_eq!(
-        session.broke("no script".to_owned()),
-        [unsupported(2, "no script")]
-    );
+    assert_eq!(session.broke("no script".to_owned()), [unsupported(2, "no script")]);
     assert_eq!(session.search(&gpus(16)), (3, vec![Step::Start]));
     assert_eq!(session.reply(ready()), [asked(3, &gpus(16))]);
 }
@@ -210,10 +153,7 @@ fn a_browser_without_workers_says_so_for_every_search() {
     assert_eq!(session.unsupported("no workers".to_owned()), []);
     for id in 1..4 {
         assert_eq!(session.search(&gpus(8)), (id, vec![Step::Start]));
-        assert_eq!(
-            session.unsupported("no workers".to_owned()),
-            [unsupported(id, "no workers")]
-        );
+        assert_eq!(session.unsupported("no workers".to_owned()), [unsupported(id, "no workers")]);
     }
 }
 
@@ -235,13 +175,7 @@ fn a_worker_of_another_build_gets_no_message() {
     let reload = Step::Reload { worker: other() };
     assert_eq!(session.reply(Reply::Ready { build: other() }), [reload]);
     assert_eq!(session.search(&gpus(16)), (2, vec![]));
-    let failure = Failure::OtherBuild {
-        page: BUILD.to_owned(),
-        worker: other(),
-    };
-    assert_eq!(
-        session.reload_was_in_vain(other()),
-        [Step::Deliver(Reply::Failed { id: 2, failure })]
-    );
+    let failure = Failure::OtherBuild { page: BUILD.to_owned(), worker: other() };
+    assert_eq!(session.reload_was_in_vain(other()), [Step::Deliver(Reply::Failed { id: 2, failure })]);
     assert_eq!(session.search(&gpus(8)), (3, vec![Step::Start]));
 }

@@ -34,7 +34,8 @@ impl Catalog {
         static CATALOG: OnceLock<Catalog> = OnceLock::new();
         CATALOG.get_or_init(|| {
             let Models { mut models } = serde_json::from_str(MODELS).expect("embedded models are valid");
-            let mut systems: Vec<SystemSpec> = serde_json::from_str(SYSTEMS).expect("embedded systems are valid");
+            let mut systems: Vec<SystemSpec> =
+                serde_json::from_str(SYSTEMS).expect("embedded systems are valid");
             models.sort_by(|a, b| a.id.cmp(&b.id));
             systems.sort_by(|a, b| a.id.cmp(&b.id));
             Self { models, systems }

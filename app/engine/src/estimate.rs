@@ -129,7 +129,12 @@ pub fn estimate(problem: &Problem, deployment: &Deployment) -> Result<Estimate, 
     }
 }
 
-fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel, batch: u32) -> Result<WorkerModel, EstimateError> {
+fn worker(
+    problem: &Problem,
+    role: WorkerRole,
+    parallel: Parallel,
+    batch: u32,
+) -> Result<WorkerModel, EstimateError> {
     let Parallel { tp, pp, dp, moe_tp, moe_ep, cp } = parallel;
     if [tp, pp, dp, moe_tp, moe_ep, cp].contains(&0) || parallel.gpus() > crate::problem::MAX_GPUS {
         return Err(EstimateError::Shape("parallel sizes must be at least 1 and sensible"));
@@ -137,7 +142,7 @@ fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel, batch: u32) -
     if batch == 0 || batch > 1_000_000 {
         return Err(EstimateError::Shape("the batch must be from 1 to 1,000,000"));
     }
-    if problem.model.heads % tp != 0 {
+    if !problem.model.heads.is_multiple_of(tp) {
         return Err(EstimateError::Shape("the query heads of the model do not divide by TP"));
     }
     Ok(search::worker(problem, role, parallel)?)
@@ -147,7 +152,12 @@ fn per_user(itl_ms: f64) -> f64 {
     if itl_ms > 0.0 { 1000.0 / itl_ms } else { 0.0 }
 }
 
-fn agg(problem: &Problem, parallel: Parallel, batch: u32, ctx_tokens: u32) -> Result<Estimate, EstimateError> {
+fn agg(
+    problem: &Problem,
+    parallel: Parallel,
+    batch: u32,
+    ctx_tokens: u32,
+) -> Result<Estimate, EstimateError> {
     if ctx_tokens == 0 {
         return Err(EstimateError::Shape("the context tokens of a mixed step must be at least 1"));
     }
@@ -226,7 +236,9 @@ fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estim
     if prefill.count == 0 || decode.count == 0 {
         return Err(EstimateError::Shape("both kinds of workers must be at least 1"));
     }
-    let round = |value: f64| if problem.scenario.policy == Policy::Reference { r3(value) } else { value };
+    let round = |value: f64| {
+        if problem.scenario.policy == Policy::Reference { r3(value) } else { value }
+    };
     let prefiller = worker(problem, WorkerRole::Prefill, prefill.parallel, prefill.batch)?;
     let decoder = worker(problem, WorkerRole::Decode, decode.parallel, decode.batch)?;
     let held = [prefiller.prefill_memory(prefill.batch, 1), decoder.decode_memory(decode.batch)]

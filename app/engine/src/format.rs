@@ -46,11 +46,7 @@ pub fn change(ratio: f64) -> String {
 /// All digits of a number, the shortest text that reads back as the same value.
 pub fn plain(value: f64) -> String {
     let size = value.abs();
-    if size != 0.0 && !(1e-6..1e16).contains(&size) {
-        format!("{value:e}")
-    } else {
-        format!("{value}")
-    }
+    if size != 0.0 && !(1e-6..1e16).contains(&size) { format!("{value:e}") } else { format!("{value}") }
 }
 
 /// A number that the user typed, as typed but for thousands separators: `30`, `29.5`, `12,000`.
@@ -59,11 +55,7 @@ pub fn typed(value: f64) -> String {
         return NONE.to_owned();
     }
     let digits = plain(value);
-    if digits.contains('e') {
-        digits
-    } else {
-        grouped(&digits)
-    }
+    if digits.contains('e') { digits } else { grouped(&digits) }
 }
 
 /// The smallest number of three digits that is not below `value`: a target somebody can read and still meet.
@@ -103,10 +95,7 @@ fn fixed(value: f64, decimals: usize) -> String {
         return NONE.to_owned();
     }
     let digits = format!("{value:.decimals$}");
-    let digits = if digits
-        .bytes()
-        .all(|byte| matches!(byte, b'-' | b'0' | b'.'))
-    {
+    let digits = if digits.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.')) {
         // A tiny negative number must not read "-0.00".
         digits.trim_start_matches('-').to_owned()
     } else {
@@ -116,12 +105,8 @@ fn fixed(value: f64, decimals: usize) -> String {
 }
 
 fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits
-        .strip_prefix('-')
-        .map_or(("", digits), |rest| ("-", rest));
-    let (whole, fraction) = digits
-        .find('.')
-        .map_or((digits, ""), |dot| digits.split_at(dot));
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
+    let (whole, fraction) = digits.find('.').map_or((digits, ""), |dot| digits.split_at(dot));
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     out.push_str(sign);
     for (at, digit) in whole.chars().enumerate() {
@@ -163,13 +148,9 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        for (value, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (12408, "12,408"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (value, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (12408, "12,408"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(count(value), text);
         }
     }
@@ -193,18 +174,7 @@ mod tests {
 
     #[test]
     fn plain_reads_back() {
-        for value in [
-            0.0,
-            500.0,
-            29.5,
-            0.1 + 0.2,
-            1e300,
-            5e-324,
-            f64::MAX,
-            -3.25,
-            1e16,
-            123_456_789.125,
-        ] {
+        for value in [0.0, 500.0, 29.5, 0.1 + 0.2, 1e300, 5e-324, f64::MAX, -3.25, 1e16, 123_456_789.125] {
             assert_eq!(plain(value).parse::<f64>().unwrap(), value);
         }
         assert_eq!(plain(500.0), "500");
@@ -213,35 +183,23 @@ mod tests {
 
     #[test]
     fn typed_numbers_stay_as_typed() {
-        for (value, text) in [
-            (30.0, "30"),
-            (29.5, "29.5"),
-            (12000.0, "12,000"),
-            (-1500.25, "-1,500.25"),
-            (1e300, "1e300"),
-        ] {
+        for (value, text) in
+            [(30.0, "30"), (29.5, "29.5"), (12000.0, "12,000"), (-1500.25, "-1,500.25"), (1e300, "1e300")]
+        {
             assert_eq!(typed(value), text);
         }
     }
 
     #[test]
     fn rounding_up_never_goes_below() {
-        for (value, up) in [
-            (29.41, 29.5),
-            (29.4, 29.4),
-            (9.991, 10.0),
-            (340.2, 341.0),
-            (0.0, 0.0),
-            (1234.5, 1235.0),
-        ] {
+        for (value, up) in
+            [(29.41, 29.5), (29.4, 29.4), (9.991, 10.0), (340.2, 341.0), (0.0, 0.0), (1234.5, 1235.0)]
+        {
             assert_eq!(round_up(value), up, "{value}");
         }
         for step in 1..4000 {
             let value = f64::from(step) * 0.7131;
-            assert!(
-                round_up(value) >= value && round_up(value) < value * 1.011 + 0.01,
-                "{value}"
-            );
+            assert!(round_up(value) >= value && round_up(value) < value * 1.011 + 0.01, "{value}");
         }
     }
 }

@@ -74,7 +74,11 @@ impl Timing {
 impl From<Reading> for Timing {
     fn from(reading: Reading) -> Self {
         let ms = reading.value;
-        if reading.inside { Self { ms, measured: ms, held: 0.0 } } else { Self { ms, measured: 0.0, held: ms } }
+        if reading.inside {
+            Self { ms, measured: ms, held: 0.0 }
+        } else {
+            Self { ms, measured: 0.0, held: ms }
+        }
     }
 }
 
@@ -172,13 +176,19 @@ impl Gemm {
 enum Run {
     /// Nothing to do at these parallel sizes.
     Nothing,
-    Memory { op: MemoryOp, bytes_per_token: f64 },
+    Memory {
+        op: MemoryOp,
+        bytes_per_token: f64,
+    },
     Gemm(Box<Gemm>),
     ContextAttention(Box<ContextAttention>),
     GenerationAttention(Box<GenerationAttention>),
     EncoderAttention(Box<EncoderAttention>),
     Collective(Box<Collective>),
-    P2p { ms_per_token: f64, constant_ms: f64 },
+    P2p {
+        ms_per_token: f64,
+        constant_ms: f64,
+    },
 }
 
 /// One operator, bound to its tables.
@@ -204,7 +214,9 @@ impl Kernel {
             Run::GenerationAttention(attention) => attention.latency(shape.batch, shape.seq),
             Run::EncoderAttention(attention) => attention.latency(shape.batch, shape.seq),
             Run::Collective(collective) => collective.latency(tokens),
-            Run::P2p { ms_per_token, constant_ms } => Ok(Timing::formula(ms_per_token * tokens + constant_ms)),
+            Run::P2p { ms_per_token, constant_ms } => {
+                Ok(Timing::formula(ms_per_token * tokens + constant_ms))
+            }
         };
         timing.map_err(|Miss| Gap::NoData(self.name))
     }
@@ -214,7 +226,9 @@ impl Kernel {
         let tokens = (shape.tokens / self.seq_split).ceil();
         match &self.run {
             Run::Nothing => Roofline { ms: None, bound: Bound::Memory },
-            Run::Memory { op, bytes_per_token } => Roofline::of(0.0, bytes_per_token * tokens * op.peak_ms_per_byte),
+            Run::Memory { op, bytes_per_token } => {
+                Roofline::of(0.0, bytes_per_token * tokens * op.peak_ms_per_byte)
+            }
             Run::Gemm(gemm) => {
                 let (compute, memory) = gemm.table.sol.parts(tokens, gemm.n, gemm.k);
                 Roofline::of(compute, memory)
@@ -222,8 +236,12 @@ impl Kernel {
             Run::ContextAttention(attention) => attention.roofline(shape.batch, shape.seq, shape.prefix),
             Run::GenerationAttention(attention) => attention.roofline(shape.batch, shape.seq),
             Run::EncoderAttention(attention) => attention.roofline(shape.batch, shape.seq),
-            Run::Collective(collective) => Roofline { ms: Some(collective.sol_ms(tokens)), bound: Bound::Network },
-            Run::P2p { ms_per_token, .. } => Roofline { ms: Some(ms_per_token * tokens), bound: Bound::Network },
+            Run::Collective(collective) => {
+                Roofline { ms: Some(collective.sol_ms(tokens)), bound: Bound::Network }
+            }
+            Run::P2p { ms_per_token, .. } => {
+                Roofline { ms: Some(ms_per_token * tokens), bound: Bound::Network }
+            }
         }
     }
 

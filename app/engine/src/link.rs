@@ -141,11 +141,7 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
 /// Reads a query string, with or without its `?`, or a whole address.
 pub fn parse(link: &str) -> Parsed {
     let mut reader = Reader {
-        parsed: Parsed {
-            scenario: Scenario::default(),
-            data: None,
-            notices: Vec::new(),
-        },
+        parsed: Parsed { scenario: Scenario::default(), data: None, notices: Vec::new() },
         seen: BTreeSet::new(),
         has_goal: false,
     };
@@ -197,11 +193,7 @@ fn decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let escaped = if byte == b'%' {
-            hex(bytes.get(at + 1)).zip(hex(bytes.get(at + 2)))
-        } else {
-            None
-        };
+        let escaped = if byte == b'%' { hex(bytes.get(at + 1)).zip(hex(bytes.get(at + 2))) } else { None };
         match (byte, escaped) {
             (_, Some((high, low))) => {
                 out.push(high * 16 + low);
@@ -241,21 +233,11 @@ impl Reader {
     }
 
     fn notice(&mut self, key: &str, value: &str, problem: Problem) {
-        self.parsed.notices.push(Notice {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            problem,
-        });
+        self.parsed.notices.push(Notice { key: key.to_owned(), value: value.to_owned(), problem });
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Problem> {
-        let Scenario {
-            workload,
-            sla,
-            quant,
-            engine,
-            ..
-        } = &mut self.parsed.scenario;
+        let Scenario { workload, sla, quant, engine, .. } = &mut self.parsed.scenario;
         match key {
             "v" if value == VERSION => {}
             "v" => return Err(Problem::OtherVersion),
@@ -312,19 +294,11 @@ impl Reader {
 /// Names of a value and what they stand for.
 type Names<T> = (&'static [&'static str], &'static [T]);
 
-const BACKENDS: Names<Backend> = (
-    &["trtllm", "sglang", "vllm"],
-    &[Backend::Trtllm, Backend::Sglang, Backend::Vllm],
-);
-const SERVING: Names<Serving> = (
-    &["both", "agg", "disagg"],
-    &[Serving::Both, Serving::Agg, Serving::Disagg],
-);
+const BACKENDS: Names<Backend> =
+    (&["trtllm", "sglang", "vllm"], &[Backend::Trtllm, Backend::Sglang, Backend::Vllm]);
+const SERVING: Names<Serving> = (&["both", "agg", "disagg"], &[Serving::Both, Serving::Agg, Serving::Disagg]);
 const PIPELINES: Names<bool> = (&["1", PIPELINE], &[false, true]);
-const POLICIES: Names<Policy> = (
-    &["exhaustive", "reference"],
-    &[Policy::Exhaustive, Policy::Reference],
-);
+const POLICIES: Names<Policy> = (&["exhaustive", "reference"], &[Policy::Exhaustive, Policy::Reference]);
 const FLAGS: Names<bool> = (&["0", "1", "false", "true"], &[false, true, false, true]);
 
 fn whole(value: &str) -> Result<u32, Problem> {
@@ -333,11 +307,7 @@ fn whole(value: &str) -> Result<u32, Problem> {
 
 fn number(value: &str) -> Result<f64, Problem> {
     let number: f64 = value.parse().map_err(|_| Problem::NotNumber)?;
-    if number.is_finite() {
-        Ok(number)
-    } else {
-        Err(Problem::NotNumber)
-    }
+    if number.is_finite() { Ok(number) } else { Err(Problem::NotNumber) }
 }
 
 fn precision<T>(value: &str, from_name: fn(&str) -> Option<T>) -> Result<T, Problem> {
@@ -346,8 +316,7 @@ fn precision<T>(value: &str, from_name: fn(&str) -> Option<T>) -> Result<T, Prob
 
 fn choice<T: Copy>(value: &str, (names, values): Names<T>) -> Result<T, Problem> {
     let at = names.iter().position(|&name| name == value);
-    at.and_then(|at| values.get(at).copied())
-        .ok_or(Problem::NotOneOf(names))
+    at.and_then(|at| values.get(at).copied()).ok_or(Problem::NotOneOf(names))
 }
 
 #[cfg(test)]

@@ -17,10 +17,7 @@ pub use sku::gpu_sku;
 
 /// A release of NVIDIA Dynamo that a manifest is written for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(
-    missing_docs,
-    reason = "each variant is named by the release it stands for"
-)]
+#[allow(missing_docs, reason = "each variant is named by the release it stands for")]
 pub enum Dynamo {
     V1_4,
     V1_5,
@@ -43,10 +40,7 @@ impl Dynamo {
 
     /// The release with this tag.
     pub fn from_tag(tag: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|release| release.tag() == tag)
+        Self::ALL.iter().copied().find(|release| release.tag() == tag)
     }
 }
 
@@ -91,21 +85,11 @@ pub struct Check {
 
 impl Check {
     fn error(path: impl Into<String>, rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            rule,
-            severity: Severity::Error,
-            message: message.into(),
-        }
+        Self { path: path.into(), rule, severity: Severity::Error, message: message.into() }
     }
 
     fn warning(path: impl Into<String>, rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            rule,
-            severity: Severity::Warning,
-            message: message.into(),
-        }
+        Self { path: path.into(), rule, severity: Severity::Warning, message: message.into() }
     }
 
     /// Whether it keeps the manifest back.

@@ -5,8 +5,8 @@ use crate::model::{Family, ModelSpec};
 use crate::models;
 use crate::ops::{Op, OpKind};
 use crate::parallel::Parallel;
-use crate::quant::Precision;
 use crate::point::MemoryUse;
+use crate::quant::Precision;
 use crate::system::SystemSpec;
 
 const MIB: f64 = (1u64 << 20) as f64;
@@ -76,14 +76,18 @@ pub fn weights_per_gpu(context: &[Op], pp: u32) -> f64 {
 fn activation_coefficients(family: Family, backend: Backend) -> [f64; 4] {
     use Family::{Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, KimiK3, KimiK25, Llama, Moe, Step3p7};
     let sglang = backend == Backend::Sglang;
-    match family {
-        Llama if sglang => [14.0, 8.5, 6.5, 6.5],
-        Llama => [11.0, 6.5, 5.0, 5.0],
-        Moe | Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25 if sglang => [28.0, 17.0, 13.0, 13.0],
-        KimiK3 if sglang => [28.0, 17.0, 13.0, 13.0],
-        Moe | Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25 => [22.0, 13.0, 10.0, 10.0],
-        _ if sglang => [13.0, 8.0, 6.5, 6.5],
-        _ => [10.0, 6.0, 5.0, 5.0],
+    let experts = match family {
+        Moe | Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25 => true,
+        KimiK3 => sglang,
+        _ => false,
+    };
+    match (family, experts, sglang) {
+        (Llama, _, true) => [14.0, 8.5, 6.5, 6.5],
+        (Llama, _, false) => [11.0, 6.5, 5.0, 5.0],
+        (_, true, true) => [28.0, 17.0, 13.0, 13.0],
+        (_, true, false) => [22.0, 13.0, 10.0, 10.0],
+        (_, false, true) => [13.0, 8.0, 6.5, 6.5],
+        (_, false, false) => [10.0, 6.0, 5.0, 5.0],
     }
 }
 

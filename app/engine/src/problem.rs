@@ -1,9 +1,12 @@
 //! From what the user typed to what the engine needs; every user-input error lives here.
 
+mod error;
+
+pub use error::{Field, ScenarioError};
+
 use std::sync::Arc;
 
 use perf_data::{Index, Pack, PackEntry, PackFile};
-use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
@@ -12,134 +15,6 @@ use crate::perf::PerfDb;
 use crate::quant::{FmhaQuant, Precision, Quant};
 use crate::scenario::{Goal, Scenario};
 use crate::system::SystemSpec;
-
-/// Why a scenario cannot be answered; the user can fix it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum ScenarioError {
-    /// The model id is not in the catalogue.
-    #[error("unknown model {id:?}")]
-    UnknownModel {
-        /// What was asked for.
-        id: String,
-        /// The closest known ids.
-        close: Vec<String>,
-    },
-    /// The system id is not in the catalogue.
-    #[error("unknown system {id:?}")]
-    UnknownSystem {
-        /// What was asked for.
-        id: String,
-        /// The closest known ids.
-        close: Vec<String>,
-    },
-    /// The version has no data.
-    #[error("no data for {backend} {version} on {system}")]
-    UnknownVersion {
-        /// System id.
-        system: String,
-        /// Backend.
-        backend: String,
-        /// What was asked for.
-        version: String,
-        /// Versions with data.
-        have: Vec<String>,
-    },
-    /// Nothing was measured for this backend on this system.
-    #[error("no measured data for {backend} on {system}")]
-    NoPack {
-        /// System id.
-        system: String,
-        /// Backend.
-        backend: String,
-        /// Systems with data for this backend.
-        systems: Vec<String>,
-    },
-    /// The model's family cannot be modelled by this build.
-    #[error("models of the {family} family are not built yet")]
-    NotBuilt {
-        /// Model id.
-        model: String,
-        /// Family name.
-        family: String,
-    },
-    /// A number is outside what makes sense.
-    #[error("{field} is {value}; it must be {must}")]
-    Number {
-        /// The field.
-        field: Field,
-        /// What was given.
-        value: String,
-        /// What it must be.
-        must: String,
-    },
-    /// A table that every layout needs was not measured at this precision.
-    #[error("{table} was not measured at {precision} for {backend} on {system}")]
-    NoTable {
-        /// System id.
-        system: String,
-        /// Backend.
-        backend: String,
-        /// The operator family.
-        table: String,
-        /// The precision.
-        precision: String,
-        /// Precisions that were measured.
-        have: Vec<String>,
-    },
-    /// The GPU has no arithmetic for this precision.
-    #[error("{system} has no {pipe} tensor cores")]
-    NoPeak {
-        /// System id.
-        system: String,
-        /// The pipe.
-        pipe: String,
-    },
-}
-
-/// A field of the scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each variant is named by the field it stands for")]
-pub enum Field {
-    Model,
-    System,
-    DecodeSystem,
-    Backend,
-    Version,
-    Gpus,
-    RequestRate,
-    Concurrency,
-    Isl,
-    Osl,
-    Prefix,
-    Ttft,
-    Itl,
-    RequestLatency,
-    FreeMemoryFraction,
-    MaxSeqLen,
-}
-
-impl std::fmt::Display for Field {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Model => "model",
-            Self::System => "GPU system",
-            Self::DecodeSystem => "decode GPU system",
-            Self::Backend => "backend",
-            Self::Version => "version",
-            Self::Gpus => "GPUs",
-            Self::RequestRate => "request rate",
-            Self::Concurrency => "concurrency",
-            Self::Isl => "ISL",
-            Self::Osl => "OSL",
-            Self::Prefix => "prefix",
-            Self::Ttft => "TTFT",
-            Self::Itl => "ITL",
-            Self::RequestLatency => "request latency",
-            Self::FreeMemoryFraction => "memory fraction",
-            Self::MaxSeqLen => "max sequence length",
-        })
-    }
-}
 
 /// Most GPUs a scenario may ask for.
 pub const MAX_GPUS: u32 = 16_384;
@@ -238,7 +113,8 @@ impl Problem {
     pub fn new(plan: Plan, pack: impl Fn(&str) -> Option<Arc<Pack>>) -> Result<Self, ScenarioError> {
         let backend = plan.scenario.backend;
         let load = |side: SidePlan| {
-            let load = |file: &PackFile| pack(&file.name).ok_or_else(|| no_table(&side.system, backend, file, &[]));
+            let load =
+                |file: &PackFile| pack(&file.name).ok_or_else(|| no_table(&side.system, backend, file, &[]));
             let packs = side.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
             let db = PerfDb::new(Arc::clone(&side.system), packs);
             Ok(Side { system: side.system, version: side.version, precision: side.precision, db })
@@ -279,7 +155,12 @@ fn side(
     let pack = index.pack(system, backend.name()).ok_or_else(|| ScenarioError::NoPack {
         system: system.to_owned(),
         backend: backend.name().to_owned(),
-        systems: index.packs.iter().filter(|pack| pack.backend == backend.name()).map(|p| p.system.clone()).collect(),
+        systems: index
+            .packs
+            .iter()
+            .filter(|pack| pack.backend == backend.name())
+            .map(|p| p.system.clone())
+            .collect(),
     })?;
     if let Some(version) = scenario.version.as_ref().filter(|v| *v != "current" && **v != pack.version) {
         return Err(ScenarioError::UnknownVersion {
@@ -316,7 +197,9 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         out.gemm = gemm;
     } else if system.sm_version.is_none_or(|sm| sm < 100) {
         // Only Blackwell multiplies 4-bit floats; elsewhere the weights are unpacked to 16 bits.
-        let unpacked = |quant| if quant == Quant::Nvfp4 { Quant::Nvfp4Wo } else { quant };
+        let unpacked = |quant| {
+            if quant == Quant::Nvfp4 { Quant::Nvfp4Wo } else { quant }
+        };
         out.gemm = unpacked(out.gemm);
         out.moe = unpacked(out.moe);
     }
@@ -353,7 +236,8 @@ fn files(
 }
 
 fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
-    let refuse = |field, value: String, must: &str| Err(ScenarioError::Number { field, value, must: must.to_owned() });
+    let refuse =
+        |field, value: String, must: &str| Err(ScenarioError::Number { field, value, must: must.to_owned() });
     let positive = |field, value: f64| {
         if value.is_finite() && value > 0.0 && value <= 1e9 {
             return Ok(());
@@ -386,10 +270,9 @@ fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
         Goal::Concurrency(0) => refuse(Field::Concurrency, "0".to_owned(), "a whole number of at least 1")?,
         _ => {}
     }
-    if let Some(fraction) = scenario.engine.free_memory_fraction {
-        if !(fraction > 0.0 && fraction <= 1.0) {
-            refuse(Field::FreeMemoryFraction, fraction.to_string(), "above 0 and at most 1")?;
-        }
+    let fraction = scenario.engine.free_memory_fraction.unwrap_or(1.0);
+    if !(fraction > 0.0 && fraction <= 1.0) {
+        refuse(Field::FreeMemoryFraction, fraction.to_string(), "above 0 and at most 1")?;
     }
     if let Some(length) = scenario.engine.max_seq_len {
         tokens(Field::MaxSeqLen, length)?;

@@ -110,9 +110,8 @@ fn targets(scenario: &Scenario) -> Vec<(f64, f64)> {
         let grid = (1..20).chain((20..300).step_by(5));
         return grid.map(|itl| (ttft, f64::from(itl))).collect();
     };
-    let mut ttfts: Vec<f64> = [300, 400, 500, 600, 800, 1000, 1200, 1400, 1600, 2000, 3000, 5000, 8000]
-        .map(f64::from)
-        .to_vec();
+    let mut ttfts: Vec<f64> =
+        [300, 400, 500, 600, 800, 1000, 1200, 1400, 1600, 2000, 3000, 5000, 8000].map(f64::from).to_vec();
     let shares = [0.1, 0.2, 0.3, 0.5, 0.7].map(|share| limit * share);
     ttfts.extend(shares.into_iter().filter(|&t| !(300.0..=8000.0).contains(&t)));
     ttfts.push(ttft);
@@ -137,7 +136,8 @@ pub fn search(
     // A load target starts at one node and takes larger workers only when nothing fits in memory.
     for budget in pick::worker_budgets(scenario, gpus_per_node) {
         found = sweep(scenario, gpus_per_node, budget, workers);
-        let fits = |stages: &[crate::rows::Stages]| stages.is_empty() || stages.iter().any(|s| s.fit_memory > 0);
+        let fits =
+            |stages: &[crate::rows::Stages]| stages.is_empty() || stages.iter().any(|s| s.fit_memory > 0);
         if fits(&found.tally.agg) {
             break;
         }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::parallel::Parallel;
-use crate::point::Point;
 pub use crate::point::MemoryUse;
+use crate::point::Point;
 use crate::source::Evidence;
 
 /// One aggregated replica: in-flight batching on one worker.

@@ -1,20 +1,20 @@
 //! The search: every layout and batch of a problem, in resumable slices.
 
+mod explain;
 mod refine;
 
-use crate::explain::{Explanation, OpTime, StepKind, StepTime};
 use crate::kernel::{Binder, Gap};
 use crate::memory::{Fit, MemoryModel};
 use crate::models;
 use crate::parallel::Parallel;
-use crate::point::{Layout, MemoryUse, Worker};
+use crate::point::MemoryUse;
 use crate::problem::{Problem, Side};
 use crate::reference;
 use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows, Stages, Tally};
 use crate::scenario::{Policy, Scenario};
 use crate::serving::{Parts, WorkerModel, disagg, evidence};
 use crate::space::{self, WorkerRole};
-use crate::step::{Call, Part, Steps};
+use crate::step::Steps;
 
 /// How far a search is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +131,7 @@ impl Search {
     /// Whether another scenario differs only in SLO and GPU budget, so that layouts and tables can be kept.
     pub fn accepts(&self, scenario: &Scenario) -> bool {
         let have = &self.problem.scenario;
-        let same_question =
-            Scenario { sla: have.sla, goal: have.goal, ..scenario.clone() } == *have;
+        let same_question = Scenario { sla: have.sla, goal: have.goal, ..scenario.clone() } == *have;
         // The reference's own search depends on both.
         same_question && (scenario.policy == Policy::Exhaustive || scenario == have)
     }
@@ -180,41 +179,14 @@ impl Search {
     pub fn reference(&mut self) -> reference::Found {
         let gpus_per_node = self.problem.prefill.system.gpus_per_node;
         let workers = self.layouts.iter().map(|(role, _)| *role).zip(&mut self.workers);
-        let mut bound: Vec<_> = workers.filter_map(|(role, worker)| Some((role, worker.as_mut().ok()?))).collect();
+        let mut bound: Vec<_> =
+            workers.filter_map(|(role, worker)| Some((role, worker.as_mut().ok()?))).collect();
         reference::search(&self.problem.scenario, gpus_per_node, &mut bound)
     }
 
     fn worker_of(&self, role: WorkerRole, parallel: Parallel) -> Option<&WorkerModel> {
         let at = self.layouts.iter().position(|&have| have == (role, parallel))?;
         self.workers.get(at)?.as_ref().ok()
-    }
-
-    /// Where the time of a layout goes; none for layouts that this search did not find.
-    pub fn explain(&self, layout: &Layout) -> Option<Explanation> {
-        let workload = self.problem.scenario.workload;
-        let (isl, prefix) = (f64::from(workload.isl), f64::from(workload.prefix));
-        match layout {
-            Layout::Agg { worker, ctx_tokens } => {
-                let mut model = self.worker_of(WorkerRole::Agg, worker.parallel)?.clone();
-                let agg = model.agg(worker.batch, *ctx_tokens).ok()?;
-                let mut steps = vec![mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?];
-                if agg.decode_ms > 0.0 {
-                    steps.push(decode_breakdown(&model, worker.batch)?);
-                }
-                Some(Explanation { steps, prefill_over_decode: None })
-            }
-            Layout::Disagg { prefill, decode } => {
-                let prefills = self.worker_of(WorkerRole::Prefill, prefill.parallel)?;
-                let decodes = self.worker_of(WorkerRole::Decode, decode.parallel)?;
-                let batch = f64::from(prefill.batch);
-                let calls = prefills.steps().context_calls(batch, isl - prefix, prefix, Part::All).ok()?;
-                let steps = vec![breakdown(StepKind::Prefill, calls, 1.0)?, decode_breakdown(decodes, decode.batch)?];
-                let rate = |worker: &Worker, row: f64, share: f64| f64::from(worker.count) * row * share;
-                let fed = rate(prefill, prefill_row(prefills, prefill.batch).ok()?.requests_per_sec, disagg::PREFILL_RATE);
-                let used = rate(decode, decode_row(decodes, decode.batch, workload.osl).ok()?.requests_per_sec, disagg::DECODE_RATE);
-                Some(Explanation { steps, prefill_over_decode: Some(fed / used) })
-            }
-        }
     }
 }
 
@@ -229,7 +201,8 @@ pub fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel) -> Result
     let scenario = &problem.scenario;
     let missing = Gap::NoData("model");
     let ops = models::op_lists(model, parallel, *precision).ok_or(missing)?;
-    let memory = MemoryModel::new(model, system, scenario.backend, parallel, *precision, &ops.context).ok_or(missing)?;
+    let memory = MemoryModel::new(model, system, scenario.backend, parallel, *precision, &ops.context)
+        .ok_or(missing)?;
     Ok(WorkerModel::new(Parts {
         parallel,
         backend: scenario.backend,
@@ -346,56 +319,4 @@ fn decode_row(worker: &WorkerModel, batch: u32, osl: u32) -> Result<DecodeRow, D
         memory,
         evidence: evidence(timing),
     })
-}
-
-/// Operators of one step; `attention_share` scales the attention kernels.
-fn breakdown<'a>(kind: StepKind, calls: impl Iterator<Item = Call<'a>>, share: f64) -> Option<StepTime> {
-    let mut step = StepTime { kind, total_ms: 0.0, ops: Vec::new() };
-    for (kernel, shape) in calls {
-        let ms = kernel.latency(shape).ok()?.ms * kernel.count * share;
-        let roofline = kernel.roofline(shape);
-        step.total_ms += ms;
-        step.ops.push(OpTime {
-            name: kernel.name.to_owned(),
-            ms,
-            sol_ms: roofline.ms.map(|sol| sol * kernel.count * share),
-            bound: roofline.bound,
-            source: kernel.source(),
-        });
-    }
-    Some(step)
-}
-
-fn decode_breakdown(worker: &WorkerModel, batch: u32) -> Option<StepTime> {
-    let calls = worker.steps().generation_calls(f64::from(batch), worker.mean_length(), Part::All).ok()?;
-    breakdown(StepKind::Decode, calls, 1.0)
-}
-
-fn mixed_breakdown(
-    worker: &WorkerModel,
-    workload: crate::scenario::Workload,
-    ctx_tokens: u32,
-    decodes: u32,
-) -> Option<StepTime> {
-    let (isl, prefix) = (workload.isl, f64::from(workload.prefix));
-    let cached = prefix * f64::from(ctx_tokens / isl);
-    let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
-    let steps = worker.steps();
-    let mut step = breakdown(StepKind::Mixed, steps.context_calls(1.0, tokens, cached, Part::Rest).ok()?, 1.0)?;
-    let prompts = f64::from(ctx_tokens.div_ceil(isl));
-    let calls = steps.context_calls(prompts, f64::from(isl) - prefix, prefix, Part::Attention).ok()?;
-    let mut attention = breakdown(StepKind::Mixed, calls, 1.0 / f64::from(isl.div_ceil(ctx_tokens)))?;
-    attention.ops.iter_mut().for_each(|op| op.name = format!("prefill_{}", op.name));
-    let mut parts = vec![attention];
-    if decodes > 0 {
-        let calls = steps.generation_calls(f64::from(decodes), worker.mean_length(), Part::Attention).ok()?;
-        let mut attention = breakdown(StepKind::Mixed, calls, 1.0)?;
-        attention.ops.iter_mut().for_each(|op| op.name = format!("decode_{}", op.name));
-        parts.push(attention);
-    }
-    for part in parts {
-        step.total_ms += part.total_ms;
-        step.ops.extend(part.ops);
-    }
-    Some(step)
 }

@@ -121,24 +121,46 @@ fn schedule(backend: Backend, workload: Workload, batch: u32, ctx_tokens: u32) -
     let prompt_steps = (f64::from(isl) * f64::from(batch) / f64::from(ctx_tokens)).ceil();
     if batch <= 1 {
         let decode_only = iterations - 1.0;
-        return Schedule { prompt_steps, mixed: 1.0, mixed_decodes: 0, decode_only, decode_batch: 1, counted: 0.0 };
+        return Schedule {
+            prompt_steps,
+            mixed: 1.0,
+            mixed_decodes: 0,
+            decode_only,
+            decode_batch: 1,
+            counted: 0.0,
+        };
     }
     let left = batch.saturating_sub(ctx_tokens.div_ceil(isl)).max(1);
     if prompt_steps >= iterations {
         let spread = floor_div(f64::from(batch), prompt_steps / iterations).max(1.0) as u32;
         let mixed_decodes = if backend == Backend::Vllm { left } else { spread };
         let counted = prompt_steps;
-        return Schedule { prompt_steps, mixed: prompt_steps, mixed_decodes, decode_only: 0.0, decode_batch: 0, counted };
+        return Schedule {
+            prompt_steps,
+            mixed: prompt_steps,
+            mixed_decodes,
+            decode_only: 0.0,
+            decode_batch: 0,
+            counted,
+        };
     }
     let counted = if backend == Backend::Vllm { prompt_steps } else { (prompt_steps - 3.0).max(1.0) };
     let decode_only = iterations - prompt_steps;
-    Schedule { prompt_steps, mixed: prompt_steps, mixed_decodes: left, decode_only, decode_batch: batch, counted }
+    Schedule {
+        prompt_steps,
+        mixed: prompt_steps,
+        mixed_decodes: left,
+        decode_only,
+        decode_batch: batch,
+        counted,
+    }
 }
 
 impl WorkerModel {
     /// A worker of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { parallel, backend, version, layers, workload, steps, memory, fraction, max_seq_len } = parts;
+        let Parts { parallel, backend, version, layers, workload, steps, memory, fraction, max_seq_len } =
+            parts;
         Self {
             parallel,
             backend,
@@ -182,7 +204,8 @@ impl WorkerModel {
             return known;
         }
         let Workload { isl, prefix, .. } = self.workload;
-        let timing = self.steps.context(requests, f64::from(isl - prefix), f64::from(prefix), Part::Attention);
+        let timing =
+            self.steps.context(requests, f64::from(isl - prefix), f64::from(prefix), Part::Attention);
         self.prefill_attention.push((requests, timing));
         timing
     }
@@ -221,7 +244,8 @@ impl WorkerModel {
         let Workload { isl, osl, .. } = self.workload;
         let plan = schedule(self.backend, self.workload, batch, ctx_tokens);
         let mixed = self.mixed_step(ctx_tokens, plan.mixed_decodes)?;
-        let decode = if plan.decode_batch > 0 { self.decode_step(plan.decode_batch)? } else { Timing::default() };
+        let decode =
+            if plan.decode_batch > 0 { self.decode_step(plan.decode_batch)? } else { Timing::default() };
         let prompt = mixed.ms * f64::from(isl.div_ceil(ctx_tokens));
         let ttft_ms = if self.backend == Backend::Vllm {
             let queue = if batch <= 1 { 1.0 } else { (1.0 + libm::log2(f64::from(batch)) / 8.0).min(2.0) };
@@ -230,8 +254,11 @@ impl WorkerModel {
             prompt * (2.0 + (plan.prompt_steps - 3.0) / 20.0).min(4.0)
         };
         let counted = plan.counted + plan.decode_only;
-        let itl_ms =
-            if counted > 0.0 { (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted } else { 0.0 };
+        let itl_ms = if counted > 0.0 {
+            (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted
+        } else {
+            0.0
+        };
         let total = plan.mixed * mixed.ms + plan.decode_only * decode.ms;
         let later_tokens = f64::from(osl.saturating_sub(1));
         let mut per_rank = if total > 0.0 { 1000.0 / total * f64::from(batch) } else { 0.0 };

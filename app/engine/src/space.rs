@@ -37,11 +37,12 @@ pub fn layouts(
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
     let tp: &[u32] = if rack { &[1, 2, 4, 8, 16] } else { &[1, 2, 4, 8] };
     let pp: &[u32] = if pipeline { &[1, 2, 4] } else { &[1] };
-    let splits = backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
+    let splits =
+        backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
     let cp: &[u32] = if splits { &[1, 2, 4, 8] } else { &[1] };
     let most = tp.iter().max().copied().unwrap_or(1) * pp.iter().max().copied().unwrap_or(1);
     let mut out = Vec::new();
-    for &tp in tp.iter().filter(|&&tp| model.heads % tp == 0) {
+    for &tp in tp.iter().filter(|&&tp| model.heads.is_multiple_of(tp)) {
         for &pp in pp {
             for &cp in cp {
                 // Context parallel attention works on whole heads only.

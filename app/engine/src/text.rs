@@ -7,13 +7,10 @@ mod insight;
 mod nothing;
 
 pub use failure::{
-    crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error,
-    unsupported,
+    crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };
 pub use glossary::{Term, glossary};
-pub use insight::{
-    announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict,
-};
+pub use insight::{announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict};
 pub use layout::{gpus_decomposed, gpus_idle, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
 
@@ -30,11 +27,7 @@ pub struct Message {
 
 impl Message {
     fn new(title: impl Into<String>, detail: impl Into<String>, action: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            detail: detail.into(),
-            action: action.into(),
-        }
+        Self { title: title.into(), detail: detail.into(), action: action.into() }
     }
 }
 
@@ -54,30 +47,18 @@ impl std::fmt::Display for Message {
 /// `a`, `a or b`, `a, b or c`; at most eight, the rest counted.
 fn alternatives<S: AsRef<str>>(items: &[S]) -> String {
     const SHOWN: usize = 8;
-    let mut shown: Vec<String> = items
-        .iter()
-        .take(SHOWN)
-        .map(|item| item.as_ref().to_owned())
-        .collect();
+    let mut shown: Vec<String> = items.iter().take(SHOWN).map(|item| item.as_ref().to_owned()).collect();
     if items.len() > SHOWN {
         shown.push(format!("{} more", items.len() - SHOWN));
     }
     let last = shown.pop().unwrap_or_default();
-    if shown.is_empty() {
-        last
-    } else {
-        format!("{} or {last}", shown.join(", "))
-    }
+    if shown.is_empty() { last } else { format!("{} or {last}", shown.join(", ")) }
 }
 
 /// A foreign text, short enough for a sentence and on one line.
 fn excerpt(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SHOWN)
-        .collect();
+    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
     if text.chars().nth(SHOWN).is_some() {
         out.push('…');
     }
@@ -87,9 +68,7 @@ fn excerpt(text: &str) -> String {
 /// With a capital first letter.
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// `1 GPU`, `2 GPUs`.

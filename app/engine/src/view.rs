@@ -92,7 +92,8 @@ pub fn view(rows: &Rows, scenario: &Scenario) -> View {
     let front = |keep: &dyn Fn(&Point) -> bool| {
         let wanted = |&at: &usize| view.points[at].meets_ttft && keep(&view.points[at]);
         let chosen: Vec<usize> = (0..view.points.len()).filter(wanted).collect();
-        let coords: Vec<(f64, f64)> = chosen.iter().map(|&at| coordinates(&view.points[at], scenario.goal)).collect();
+        let coords: Vec<(f64, f64)> =
+            chosen.iter().map(|&at| coordinates(&view.points[at], scenario.goal)).collect();
         frontier(&coords).into_iter().map(|at| chosen[at]).collect::<Vec<_>>()
     };
     let (all, agg, disagg) = (front(&|_| true), front(&|p| !p.is_disagg()), front(&Point::is_disagg));

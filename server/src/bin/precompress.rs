@@ -12,16 +12,7 @@ use anyhow::{Context as _, Result};
 
 /// Smaller files fit into one packet anyway.
 const SMALLEST: u64 = 1024;
-const KINDS: [&str; 8] = [
-    "html",
-    "js",
-    "wasm",
-    "css",
-    "json",
-    "svg",
-    "txt",
-    "webmanifest",
-];
+const KINDS: [&str; 8] = ["html", "js", "wasm", "css", "json", "svg", "txt", "webmanifest"];
 const BROTLI_BUFFER: usize = 1 << 16;
 const BROTLI_QUALITY: u32 = 11;
 /// 16 MB, the largest window every browser accepts.
@@ -50,25 +41,15 @@ fn precompress(site: &Path) -> Result<()> {
     let sizes = thread::scope(|scope| {
         let workers: Vec<_> = files
             .iter()
-            .map(|(_, file)| {
-                scope.spawn(move || compress(file).with_context(|| file.display().to_string()))
-            })
+            .map(|(_, file)| scope.spawn(move || compress(file).with_context(|| file.display().to_string())))
             .collect();
         workers
             .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| anyhow::bail!("a compressor crashed"))
-            })
+            .map(|worker| worker.join().unwrap_or_else(|_| anyhow::bail!("a compressor crashed")))
             .collect::<Result<Vec<u64>>>()
     })?;
     let after: u64 = sizes.iter().sum();
-    writeln!(
-        io::stdout(),
-        "{} files: {before} bytes, {after} with brotli",
-        files.len()
-    )?;
+    writeln!(io::stdout(), "{} files: {before} bytes, {after} with brotli", files.len())?;
     Ok(())
 }
 
@@ -76,11 +57,7 @@ fn collect(folder: &Path, files: &mut Vec<(u64, PathBuf)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let meta = fs::metadata(&path)?;
-        let wanted = || {
-            path.extension()
-                .and_then(OsStr::to_str)
-                .is_some_and(|kind| KINDS.contains(&kind))
-        };
+        let wanted = || path.extension().and_then(OsStr::to_str).is_some_and(|kind| KINDS.contains(&kind));
         if meta.is_dir() {
             collect(&path, files)?;
         } else if meta.len() >= SMALLEST && wanted() {
@@ -130,15 +107,11 @@ mod tests {
         let mut back = String::new();
         let packed = fs::read(site.join("a.js.br")).unwrap();
         assert!(packed.len() < text.len() / 10);
-        brotli::Decompressor::new(&packed[..], 4096)
-            .read_to_string(&mut back)
-            .unwrap();
+        brotli::Decompressor::new(&packed[..], 4096).read_to_string(&mut back).unwrap();
         assert_eq!(back, text);
         let mut back = String::new();
         let packed = fs::read(site.join("a.js.gz")).unwrap();
-        flate2::read::GzDecoder::new(&packed[..])
-            .read_to_string(&mut back)
-            .unwrap();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut back).unwrap();
         assert_eq!(back, text);
         assert!(packs.join("index.json.br").exists());
         assert!(!site.join("small.js.br").exists());

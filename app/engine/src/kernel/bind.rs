@@ -41,19 +41,23 @@ impl<'a> Binder<'a> {
             }
             OpKind::ContextAttention { .. } => self.context_attention(op)?,
             OpKind::GenerationAttention { .. } => self.generation_attention(op)?,
-            OpKind::EncoderAttention { heads, head_dim, fmha } => self.encoder_attention(op, heads, head_dim, fmha)?,
+            OpKind::EncoderAttention { heads, head_dim, fmha } => {
+                self.encoder_attention(op, heads, head_dim, fmha)?
+            }
             OpKind::AllReduce { hidden, gpus } => self.all_reduce(op, hidden, gpus)?,
-            OpKind::Nccl { collective, elements, gpus, dtype } => self.nccl(op, collective, elements, gpus, dtype)?,
+            OpKind::Nccl { collective, elements, gpus, dtype } => {
+                self.nccl(op, collective, elements, gpus, dtype)?
+            }
             OpKind::P2p { hidden, pp } => self.p2p(hidden, pp),
         };
         Ok(Kernel { name: op.name, count: op.count, seq_split: f64::from(op.seq_split), run })
     }
 
-    fn peak(&self, pipe: Pipe) -> Result<f64, Gap> {
+    fn peak(self, pipe: Pipe) -> Result<f64, Gap> {
         self.db.system().peak(pipe).ok_or(Gap::NoPeak(pipe))
     }
 
-    fn gemm(&self, name: &'static str, n: u32, k: u32, quant: Quant, low: bool) -> Result<Gemm, Gap> {
+    fn gemm(self, name: &'static str, n: u32, k: u32, quant: Quant, low: bool) -> Result<Gemm, Gap> {
         let is_static = quant == Quant::Fp8Static;
         let quant = if is_static { Quant::Fp8 } else { quant };
         self.peak(quant.pipe())?;
@@ -69,7 +73,7 @@ impl<'a> Binder<'a> {
         Ok(Gemm { table, shape, n: f64::from(n), k: f64::from(k), without, is_static })
     }
 
-    fn scale_table(&self, table: &str, bytes: f64, grows: bool) -> Option<ScaleTable> {
+    fn scale_table(self, table: &str, bytes: f64, grows: bool) -> Option<ScaleTable> {
         let grid = self.db.grid(table, &[Part::Text("fp8")], None)?;
         let (m, k) = (grid.envelope(0)?, grid.envelope(1)?);
         let range = |(lo, hi): (u32, u32)| (f64::from(lo), f64::from(hi));
@@ -77,8 +81,9 @@ impl<'a> Binder<'a> {
         Some(ScaleTable { table: Arc::new(grid), m: range(m), k: range(k), sol_per_element, grows })
     }
 
-    fn context_attention(&self, op: &Op) -> Result<Run, Gap> {
-        let OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } = op.kind else {
+    fn context_attention(self, op: &Op) -> Result<Run, Gap> {
+        let OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } = op.kind
+        else {
             return Err(Gap::NoData(op.name));
         };
         let shared = if kv_heads == heads { 0 } else { kv_heads };
@@ -105,17 +110,23 @@ impl<'a> Binder<'a> {
             },
             heads: f64::from(heads),
             cp: f64::from(cp),
-            extra_ms: ContextAttention::extra_ms(&MemoryOp::new(system), query, kv_width, fmha.bytes(), qk_norm),
+            extra_ms: ContextAttention::extra_ms(
+                &MemoryOp::new(system),
+                query,
+                kv_width,
+                fmha.bytes(),
+                qk_norm,
+            ),
         })))
     }
 
     /// Peak of decode attention: FP8 where both the cache and the GPU have it.
-    fn decode_peak(&self, kv: KvQuant) -> Result<f64, Gap> {
+    fn decode_peak(self, kv: KvQuant) -> Result<f64, Gap> {
         let fp8 = kv == KvQuant::Fp8 && self.db.system().sm_version.is_some_and(|sm| sm >= FP8_ATTENTION_SM);
         self.peak(if fp8 { Pipe::Fp8 } else { Pipe::Bf16 })
     }
 
-    fn generation_attention(&self, op: &Op) -> Result<Run, Gap> {
+    fn generation_attention(self, op: &Op) -> Result<Run, Gap> {
         let OpKind::GenerationAttention { heads, kv_heads, head_dim, window, kv } = op.kind else {
             return Err(Gap::NoData(op.name));
         };
@@ -135,7 +146,7 @@ impl<'a> Binder<'a> {
         Ok(Run::GenerationAttention(Box::new(GenerationAttention { table, sol, heads: f64::from(heads) })))
     }
 
-    fn encoder_attention(&self, op: &Op, heads: u32, head_dim: u32, fmha: FmhaQuant) -> Result<Run, Gap> {
+    fn encoder_attention(self, op: &Op, heads: u32, head_dim: u32, fmha: FmhaQuant) -> Result<Run, Gap> {
         let flops = self.peak(fmha.pipe())?;
         let key = [Part::Text(fmha.name()), Part::Int(head_dim)];
         let table = self.db.grid("encoder_attention", &key, Some(1)).ok_or(Gap::NoData(op.name))?;
@@ -148,7 +159,7 @@ impl<'a> Binder<'a> {
         })))
     }
 
-    fn all_reduce(&self, op: &Op, hidden: u32, gpus: u32) -> Result<Run, Gap> {
+    fn all_reduce(self, op: &Op, hidden: u32, gpus: u32) -> Result<Run, Gap> {
         if gpus <= 1 {
             return Ok(Run::Nothing);
         }
@@ -167,7 +178,7 @@ impl<'a> Binder<'a> {
     }
 
     fn nccl(
-        &self,
+        self,
         op: &Op,
         collective: ops::Collective,
         elements: f64,
@@ -200,7 +211,7 @@ impl<'a> Binder<'a> {
     }
 
     /// A pipeline hop always crosses nodes in the publisher's model.
-    fn p2p(&self, hidden: u32, pp: u32) -> Run {
+    fn p2p(self, hidden: u32, pp: u32) -> Run {
         if pp <= 1 {
             return Run::Nothing;
         }

@@ -37,5 +37,6 @@ pub(super) fn growth(system: &SystemSpec, gpus: u32, measured: u32) -> f64 {
         return 1.0;
     }
     let (wide, narrow) = (f64::from(gpus), f64::from(measured));
-    (wide - 1.0) / wide * narrow / (narrow - 1.0).max(1.0) * system.fan_out_bw(measured) / system.fan_out_bw(gpus)
+    (wide - 1.0) / wide * narrow / (narrow - 1.0).max(1.0) * system.fan_out_bw(measured)
+        / system.fan_out_bw(gpus)
 }

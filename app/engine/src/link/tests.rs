@@ -7,11 +7,7 @@ use proptest::prelude::*;
 const AIRLINE: &str = "v=1&model=Qwen/Qwen3-32B-FP8&system=h100_sxm&gpus=32&backend=trtllm&isl=4000&osl=500&prefix=0&ttft=500&itl=30&data=1a2b3c4d";
 
 fn problems(link: &str) -> Vec<(String, Problem)> {
-    parse(link)
-        .notices
-        .into_iter()
-        .map(|notice| (notice.key, notice.problem))
-        .collect()
+    parse(link).notices.into_iter().map(|notice| (notice.key, notice.problem)).collect()
 }
 
 #[test]
@@ -19,12 +15,9 @@ fn the_opening_link_is_short_and_readable() {
     let link = write(&Scenario::default(), Some("1a2b3c4d"));
     assert_eq!(link, AIRLINE);
     assert!(link.len() <= 160);
-    for form in [
-        link.clone(),
-        format!("?{link}"),
-        format!("https://example.org/a/?{link}#top"),
-        format!("/x?{link}"),
-    ] {
+    for form in
+        [link.clone(), format!("?{link}"), format!("https://example.org/a/?{link}#top"), format!("/x?{link}")]
+    {
         let parsed = parse(&form);
         assert_eq!(parsed.scenario, Scenario::default(), "{form}");
         assert_eq!(parsed.data.as_deref(), Some("1a2b3c4d"));
@@ -34,15 +27,7 @@ fn the_opening_link_is_short_and_readable() {
 
 #[test]
 fn nothing_is_the_opening_question() {
-    for link in [
-        "",
-        "?",
-        "https://example.org",
-        "https://example.org/",
-        "/",
-        "&&",
-        "  ",
-    ] {
+    for link in ["", "?", "https://example.org", "https://example.org/", "/", "&&", "  "] {
         let parsed = parse(link);
         assert_eq!(
             (parsed.scenario, parsed.data, parsed.notices),
@@ -70,10 +55,7 @@ fn every_advanced_input_has_a_key() {
 fn what_is_not_understood_keeps_its_default() {
     let link = "v=2&gpus=many&isl=-1&itl=NaN&backend=tensorrt&gemm=fp7&strict=yes&pp=8&utm_source=x&model=a&model=b&rate=3&concurrency=4&%FF=1";
     let parsed = parse(link);
-    let mut expected = Scenario {
-        model: "a".to_owned(),
-        ..Scenario::default()
-    };
+    let mut expected = Scenario { model: "a".to_owned(), ..Scenario::default() };
     expected.goal = Goal::RequestRate(3.0);
     assert_eq!(parsed.scenario, expected);
     let expected = [
@@ -90,10 +72,7 @@ fn what_is_not_understood_keeps_its_default() {
         ("concurrency", Problem::SecondGoal),
         ("%FF", Problem::NotText),
     ];
-    assert_eq!(
-        problems(link),
-        expected.map(|(key, problem)| (key.to_owned(), problem))
-    );
+    assert_eq!(problems(link), expected.map(|(key, problem)| (key.to_owned(), problem)));
 }
 
 #[test]
@@ -108,10 +87,7 @@ fn senseless_numbers_are_kept() {
 
 #[test]
 fn escapes_are_undone() {
-    assert_eq!(
-        parse("model=a%2Fb%20c+d%e2%82%ac%zz%").scenario.model,
-        "a/b c d€%zz%"
-    );
+    assert_eq!(parse("model=a%2Fb%20c+d%e2%82%ac%zz%").scenario.model, "a/b c d€%zz%");
     assert_eq!(parse("model=a://b?c").scenario.model, "a://b?c");
 }
 

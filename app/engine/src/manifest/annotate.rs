@@ -14,14 +14,10 @@ pub(super) fn annotate(yaml: &str, header: &[String], comments: &Comments) -> St
     let mut parents: Vec<&str> = Vec::new();
     for line in yaml.lines() {
         let indent = line.len() - line.trim_start_matches(' ').len();
-        let (key, value) = line[indent..]
-            .split_once(':')
-            .unwrap_or((&line[indent..], ""));
+        let (key, value) = line[indent..].split_once(':').unwrap_or((&line[indent..], ""));
         parents.truncate(indent / 2);
         parents.push(key);
-        let path = parents
-            .iter()
-            .fold(String::new(), |path, key| join(&path, key));
+        let path = parents.iter().fold(String::new(), |path, key| join(&path, key));
         for (_, text) in comments.iter().filter(|(at, _)| *at == path) {
             comment(&mut out, &line[..indent], text);
         }
@@ -41,25 +37,14 @@ pub(super) fn annotate(yaml: &str, header: &[String], comments: &Comments) -> St
 }
 
 /// Fields whose text the user chooses; all others are words of the format itself.
-const TEXTS: &[&str] = &[
-    "metadata.name",
-    "metadata.namespace",
-    "spec.model",
-    "spec.image",
-    "spec.runtimeVersionOverride",
-];
+const TEXTS: &[&str] =
+    &["metadata.name", "metadata.namespace", "spec.model", "spec.image", "spec.runtimeVersionOverride"];
 
 fn comment(out: &mut String, indent: &str, text: &str) {
     out.push_str(indent);
     out.push_str("# ");
     // A line break would end the comment.
-    out.extend(text.chars().map(|c| {
-        if c.is_control() || is_line_break(c) {
-            ' '
-        } else {
-            c
-        }
-    }));
+    out.extend(text.chars().map(|c| if c.is_control() || is_line_break(c) { ' ' } else { c }));
     out.push('\n');
 }
 
@@ -74,9 +59,7 @@ fn is_plain(value: &str) -> bool {
 
 /// Whether YAML 1.1 may read a plain text as a boolean, a number, a date, null or a merge key.
 fn is_retyped(value: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<",
-    ];
+    const WORDS: &[&str] = &["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<"];
     value.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
         || WORDS.contains(&value.to_ascii_lowercase().as_str())
 }
@@ -88,10 +71,7 @@ mod tests {
     #[test]
     fn comments_stand_above_their_line() {
         let yaml = "spec:\n  model: m\n  sla:\n    itl: 30\n  workload:\n    isl: 1\n";
-        let comments = vec![
-            ("spec.sla.itl", "why\nnot".to_owned()),
-            ("spec.workload", "load".to_owned()),
-        ];
+        let comments = vec![("spec.sla.itl", "why\nnot".to_owned()), ("spec.workload", "load".to_owned())];
         assert_eq!(
             annotate(yaml, &["head".to_owned()], &comments),
             "# head\nspec:\n  model: m\n  sla:\n    # why not\n    itl: 30\n  # load\n  workload:\n    isl: 1\n"
@@ -109,16 +89,9 @@ mod tests {
             ("12:30", true),
             ("onward", false),
         ] {
-            let text = annotate(
-                &format!("metadata:\n  namespace: {value}\n"),
-                &[],
-                &Comments::new(),
-            );
+            let text = annotate(&format!("metadata:\n  namespace: {value}\n"), &[], &Comments::new());
             assert_eq!(text.contains(&format!("'{value}'")), quoted, "{value}");
         }
-        assert_eq!(
-            annotate("metadata:\n  name: 'on'\n", &[], &Comments::new()),
-            "metadata:\n  name: 'on'\n"
-        );
+        assert_eq!(annotate("metadata:\n  name: 'on'\n", &[], &Comments::new()), "metadata:\n  name: 'on'\n");
     }
 }

@@ -45,10 +45,7 @@ pub fn dgdr(
     let Some(gpu_sku) = sku.filter(|_| checks.is_empty()) else {
         return Err(checks);
     };
-    let name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| request_name(model.short_name()));
+    let name = options.name.clone().unwrap_or_else(|| request_name(model.short_name()));
     let image = options
         .image
         .clone()
@@ -60,10 +57,7 @@ pub fn dgdr(
     let request = Request {
         api_version: API_VERSION,
         kind: KIND,
-        metadata: Metadata {
-            name: &name,
-            namespace: options.namespace.as_deref(),
-        },
+        metadata: Metadata { name: &name, namespace: options.namespace.as_deref() },
         spec: Spec {
             model: &model.id,
             backend: scenario.backend.name(),
@@ -79,33 +73,20 @@ pub fn dgdr(
             },
             workload: load(scenario),
             sla: targets(scenario),
-            features: point.is_disagg().then(|| Features {
-                planner: planner(scenario, point, total_gpus),
-            }),
+            features: point.is_disagg().then(|| Features { planner: planner(scenario, point, total_gpus) }),
         },
     };
     let yaml = serde_yaml::to_string(&request).map_err(|error| {
-        vec![Check::error(
-            "",
-            "yaml",
-            format!("The request cannot be written: {error}."),
-        )]
+        vec![Check::error("", "yaml", format!("The request cannot be written: {error}."))]
     })?;
-    let text = annotate(
-        &yaml,
-        &header(point, options),
-        &comments(scenario, point, options),
-    );
+    let text = annotate(&yaml, &header(point, options), &comments(scenario, point, options));
     checks = validate_dgdr(&text, release);
     if checks.iter().any(Check::is_error) {
         return Err(checks);
     }
     checks.extend(left_out(scenario, point));
     let file_name = format!("{name}.yaml");
-    let place = options
-        .namespace
-        .as_ref()
-        .map_or_else(String::new, |namespace| format!(" -n {namespace}"));
+    let place = options.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"));
     Ok(Manifest {
         kubectl: format!("kubectl apply -f {file_name}"),
         inspect: format!(
@@ -127,11 +108,7 @@ fn possible(
 ) -> (Vec<Check>, Option<&'static str>) {
     let mut checks = Vec::new();
     let path = "spec.hardware.gpuSku";
-    if let Some(decode) = scenario
-        .decode_system
-        .as_ref()
-        .filter(|&decode| *decode != scenario.system)
-    {
+    if let Some(decode) = scenario.decode_system.as_ref().filter(|&decode| *decode != scenario.system) {
         let message = format!(
             "Prefill runs on {} and decode on {decode}, but a request names one GPU type for all workers. Choose one GPU type.",
             scenario.system
@@ -140,9 +117,7 @@ fn possible(
     }
     let sku = gpu_sku(&system.id, options.release);
     if sku.is_none() {
-        let newer = Dynamo::ALL
-            .iter()
-            .find(|&&release| gpu_sku(&system.id, release).is_some());
+        let newer = Dynamo::ALL.iter().find(|&&release| gpu_sku(&system.id, release).is_some());
         let way_out = newer.map_or_else(
             || "Choose another GPU system for this export.".to_owned(),
             |release| format!("Dynamo {} knows it; choose that release.", release.tag()),
@@ -154,26 +129,17 @@ fn possible(
         );
         checks.push(Check::error(path, "no-sku", message));
     }
-    for (path, text) in [
-        ("spec.model", Some(&model.id)),
-        ("spec.image", options.image.as_ref()),
-    ] {
-        if text.is_some_and(|text| {
-            text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control())
-        }) {
+    for (path, text) in [("spec.model", Some(&model.id)), ("spec.image", options.image.as_ref())] {
+        if text
+            .is_some_and(|text| text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()))
+        {
             let message = "This must be a single word without spaces.";
             checks.push(Check::error(path, "one-word", message));
         }
     }
-    for (path, text) in [
-        ("metadata.name", &options.name),
-        ("metadata.namespace", &options.namespace),
-    ] {
+    for (path, text) in [("metadata.name", &options.name), ("metadata.namespace", &options.namespace)] {
         // Ahead of writing, since a line break would spread over several lines; the full rule follows.
-        if text
-            .as_ref()
-            .is_some_and(|text| text.chars().any(|c| c.is_whitespace() || c.is_control()))
-        {
+        if text.as_ref().is_some_and(|text| text.chars().any(|c| c.is_whitespace() || c.is_control())) {
             checks.push(Check::error(
                 path,
                 "name",
@@ -190,36 +156,20 @@ fn load(scenario: &Scenario) -> Load {
         Goal::RequestRate(rate) => (Some(Number(rate)), None),
         Goal::Concurrency(requests) => (None, Some(requests)),
     };
-    Load {
-        isl: scenario.workload.isl,
-        osl: scenario.workload.osl,
-        request_rate,
-        concurrency,
-    }
+    Load { isl: scenario.workload.isl, osl: scenario.workload.osl, request_rate, concurrency }
 }
 
 fn targets(scenario: &Scenario) -> Targets {
     let sla = &scenario.sla;
     match sla.request_latency_ms {
-        Some(latency) => Targets {
-            ttft: None,
-            itl: None,
-            e2e_latency: Some(Number(latency)),
-        },
-        None => Targets {
-            ttft: Some(Number(sla.ttft_ms)),
-            itl: Some(Number(sla.itl_ms)),
-            e2e_latency: None,
-        },
+        Some(latency) => Targets { ttft: None, itl: None, e2e_latency: Some(Number(latency)) },
+        None => Targets { ttft: Some(Number(sla.ttft_ms)), itl: Some(Number(sla.itl_ms)), e2e_latency: None },
     }
 }
 
 fn planner(scenario: &Scenario, point: &Point, total_gpus: u32) -> Planner {
     // The planner knows no end-to-end target and would fall back on targets of its own.
-    let split = scenario
-        .sla
-        .request_latency_ms
-        .map(|_| (Number(point.ttft_ms), Number(point.itl_ms)));
+    let split = scenario.sla.request_latency_ms.map(|_| (Number(point.ttft_ms), Number(point.itl_ms)));
     Planner {
         backend: scenario.backend.name(),
         mode: "disagg",
@@ -242,16 +192,9 @@ fn header(point: &Point, options: &DgdrOptions) -> Vec<String> {
             "A request to NVIDIA Dynamo {}: model, SLO, workload, hardware and backend.",
             options.release.tag()
         ),
-        "It is no deployment: parallel sizes, batches and worker counts are not part of it."
-            .to_owned(),
-        "Dynamo's profiler chooses them again and may choose others than the point below."
-            .to_owned(),
-        format!(
-            "Selected: {} {}, {}.",
-            serving(point),
-            layout_short(point),
-            layout_total(point)
-        ),
+        "It is no deployment: parallel sizes, batches and worker counts are not part of it.".to_owned(),
+        "Dynamo's profiler chooses them again and may choose others than the point below.".to_owned(),
+        format!("Selected: {} {}, {}.", serving(point), layout_short(point), layout_total(point)),
         format!(
             "Predicted: TTFT {} ms, ITL {} ms, {} tokens/s/GPU.",
             ms(point.ttft_ms),
@@ -274,29 +217,14 @@ fn comments(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Commen
         "The outcome waits for review in the status; true deploys it at once."
     };
     let mut comments = vec![
-        (
-            "spec.backend",
-            format!("{}, as searched.", scenario.backend.label()),
-        ),
-        (
-            "spec.image",
-            "The profiler; the engine and planner images are derived from it.".to_owned(),
-        ),
-        (
-            "spec.searchStrategy",
-            "Performance model only: no GPU time is spent on measuring.".to_owned(),
-        ),
+        ("spec.backend", format!("{}, as searched.", scenario.backend.label())),
+        ("spec.image", "The profiler; the engine and planner images are derived from it.".to_owned()),
+        ("spec.searchStrategy", "Performance model only: no GPU time is spent on measuring.".to_owned()),
         ("spec.autoApply", apply.to_owned()),
-        (
-            "spec.hardware",
-            "All four fields together, so that nothing has to be discovered.".to_owned(),
-        ),
+        ("spec.hardware", "All four fields together, so that nothing has to be discovered.".to_owned()),
         ("spec.hardware.totalGpus", budget),
         ("spec.workload", "Mean tokens of a request.".to_owned()),
-        (
-            "spec.sla",
-            "Milliseconds; itl leaves the first token out.".to_owned(),
-        ),
+        ("spec.sla", "Milliseconds; itl leaves the first token out.".to_owned()),
     ];
     if point.is_disagg() {
         comments.push((
@@ -307,14 +235,10 @@ fn comments(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Commen
             "spec.features.planner.optimization_target",
             "Any other target ignores the SLA.".to_owned(),
         ));
-        comments.push((
-            "spec.features.planner.max_gpu_budget",
-            "As totalGpus; the default is 8.".to_owned(),
-        ));
+        comments.push(("spec.features.planner.max_gpu_budget", "As totalGpus; the default is 8.".to_owned()));
         comments.push((
             "spec.features.planner.ttft_ms",
-            "The planner knows no end-to-end target: the latencies of the selected point."
-                .to_owned(),
+            "The planner knows no end-to-end target: the latencies of the selected point.".to_owned(),
         ));
     }
     comments
@@ -323,8 +247,7 @@ fn comments(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Commen
 /// What the scenario or the point says and a request cannot.
 fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut warn =
-        |path: &str, rule, message: String| checks.push(Check::warning(path, rule, message));
+    let mut warn = |path: &str, rule, message: String| checks.push(Check::warning(path, rule, message));
     if !point.meets() {
         let message = "The selected point misses the SLO. If the profiler finds nothing better either, the request fails.";
         warn("spec.sla", "misses-slo", message.to_owned());
@@ -344,8 +267,7 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
         warn("spec.workload.isl", "left-out", message);
     }
     if scenario.quant != QuantChoice::default() {
-        let message =
-            "The precisions chosen here are left out; the profiler takes those of the checkpoint.";
+        let message = "The precisions chosen here are left out; the profiler takes those of the checkpoint.";
         warn("spec.model", "left-out", message.to_owned());
     }
     if scenario.engine != EngineOptions::default() {
@@ -353,7 +275,8 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
         warn("spec", "left-out", message.to_owned());
     }
     if !point.is_disagg() {
-        let message = "A request cannot ask for aggregated serving; the profiler compares both and takes the better.";
+        let message =
+            "A request cannot ask for aggregated serving; the profiler compares both and takes the better.";
         warn("spec", "mode", message.to_owned());
     }
     checks

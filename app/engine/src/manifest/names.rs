@@ -30,18 +30,14 @@ pub fn request_name(model: &str) -> String {
 }
 
 fn fnv1a(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A label that may begin with a digit: names of namespaces.
 pub(super) fn is_dns_1123_label(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 63
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
 }
@@ -102,23 +98,15 @@ mod tests {
         let b = request_name("a-very-long-organisation/a-very-long-model-name-second");
         assert_ne!(a, b);
         for name in [a, b] {
-            assert!(
-                name.len() <= MAX_REQUEST_NAME && is_dns_1035_label(&name),
-                "{name}"
-            );
+            assert!(name.len() <= MAX_REQUEST_NAME && is_dns_1035_label(&name), "{name}");
         }
     }
 
     #[test]
     fn labels() {
-        assert!(
-            is_dns_1035_label("a-1") && is_dns_1123_label("1-a") && is_dns_1123_subdomain("a.b")
-        );
+        assert!(is_dns_1035_label("a-1") && is_dns_1123_label("1-a") && is_dns_1123_subdomain("a.b"));
         for bad in ["", "-a", "a-", "A", "a_b", "é", "a."] {
-            assert!(
-                !is_dns_1123_label(bad) && !is_dns_1123_subdomain(bad),
-                "{bad}"
-            );
+            assert!(!is_dns_1123_label(bad) && !is_dns_1123_subdomain(bad), "{bad}");
         }
         assert!(!is_dns_1035_label("1a") && !is_dns_1123_label(&"a".repeat(64)));
     }
@@ -126,31 +114,12 @@ mod tests {
     #[test]
     fn versions() {
         assert_eq!(semver_core("1.6.1"), Some((1, 6, 1)));
-        for bad in [
-            "1.06.1",
-            "1.6",
-            "1.6.1.0",
-            "latest",
-            "10000.0.0",
-            "1..1",
-            "+1.2.3",
-            "",
-        ] {
+        for bad in ["1.06.1", "1.6", "1.6.1.0", "latest", "10000.0.0", "1..1", "+1.2.3", ""] {
             assert_eq!(semver_core(bad), None, "{bad}");
         }
-        assert_eq!(
-            image_version("r:5000/a/dynamo-planner:v1.6.1-cuda13"),
-            Some((1, 6, 1))
-        );
+        assert_eq!(image_version("r:5000/a/dynamo-planner:v1.6.1-cuda13"), Some((1, 6, 1)));
         assert_eq!(image_version("a/b:1.5.0@sha256:00"), Some((1, 5, 0)));
-        for bad in [
-            "a/b",
-            "a/b:latest",
-            "r:5000/b",
-            "a/b@sha256:00",
-            "a/b:sha-123",
-            "a/b:1.6",
-        ] {
+        for bad in ["a/b", "a/b:latest", "r:5000/b", "a/b@sha256:00", "a/b:sha-123", "a/b:1.6"] {
             assert_eq!(image_version(bad), None, "{bad}");
         }
     }

@@ -26,27 +26,11 @@ enum Kind {
 type Setting = (&'static str, Kind, bool);
 
 const SETTINGS: &[Setting] = &[
-    (
-        "environment",
-        Kind::OneOf(&["kubernetes", "virtual", "global-planner"]),
-        false,
-    ),
+    ("environment", Kind::OneOf(&["kubernetes", "virtual", "global-planner"]), false),
     ("global_planner_namespace", Kind::Text, true),
-    (
-        "backend",
-        Kind::OneOf(&["vllm", "sglang", "trtllm", "mocker"]),
-        false,
-    ),
-    (
-        "mode",
-        Kind::OneOf(&["disagg", "prefill", "decode", "agg"]),
-        false,
-    ),
-    (
-        "optimization_target",
-        Kind::OneOf(&["throughput", "latency", "load", "sla"]),
-        false,
-    ),
+    ("backend", Kind::OneOf(&["vllm", "sglang", "trtllm", "mocker"]), false),
+    ("mode", Kind::OneOf(&["disagg", "prefill", "decode", "agg"]), false),
+    ("optimization_target", Kind::OneOf(&["throughput", "latency", "load", "sla"]), false),
     ("ttft_ms", Kind::Positive, false),
     ("ttft", Kind::Positive, false),
     ("itl_ms", Kind::Positive, false),
@@ -66,21 +50,13 @@ const SETTINGS: &[Setting] = &[
     ("max_throughput_scaling_replicas", Kind::Whole(1), false),
     ("prefill_engine_num_gpu", Kind::Whole(1), true),
     ("decode_engine_num_gpu", Kind::Whole(1), true),
-    (
-        "pre_deployment_sweeping_mode",
-        Kind::OneOf(&["none", "rapid", "thorough"]),
-        false,
-    ),
+    ("pre_deployment_sweeping_mode", Kind::OneOf(&["none", "rapid", "thorough"]), false),
     ("aic_interpolation", Kind::Mapping, true),
     ("aic_perf_model", Kind::Mapping, true),
     ("ais_perf_model", Kind::Mapping, true),
     ("profile_results_dir", Kind::Text, false),
     ("model_name", Kind::Text, true),
-    (
-        "load_predictor",
-        Kind::OneOf(&["constant", "arima", "kalman", "prophet"]),
-        false,
-    ),
+    ("load_predictor", Kind::OneOf(&["constant", "arima", "kalman", "prophet"]), false),
     ("load_predictor_log1p", Kind::Flag, false),
     ("load_predictor_warmup_trace", Kind::Text, true),
     ("prophet_window_size", Kind::Whole(1), false),
@@ -88,11 +64,7 @@ const SETTINGS: &[Setting] = &[
     ("kalman_q_trend", Kind::Number, false),
     ("kalman_r", Kind::Number, false),
     ("kalman_min_points", Kind::Whole(1), false),
-    (
-        "throughput_metrics_source",
-        Kind::OneOf(&["frontend", "router"]),
-        false,
-    ),
+    ("throughput_metrics_source", Kind::OneOf(&["frontend", "router"]), false),
     ("prefill_scale_up_queue_tokens", Kind::Number, true),
     ("prefill_scale_down_queue_tokens", Kind::Number, true),
     ("decode_scale_up_kv_rate", Kind::Percent, true),
@@ -153,13 +125,12 @@ fn number(planner: &Map<String, Value>, key: &str) -> Option<f64> {
 fn settings(planner: &Map<String, Value>, since_1_6: bool, out: &mut Vec<Check>) {
     for (key, value) in planner {
         if key == "aic_perf_model" && since_1_6 {
-            let message = "aic_perf_model is rejected since Dynamo 1.6; use ais_perf_model.roles or leave it out.";
+            let message =
+                "aic_perf_model is rejected since Dynamo 1.6; use ais_perf_model.roles or leave it out.";
             out.push(Check::error(at(key), "planner-retired", message));
             continue;
         }
-        if !since_1_6
-            && ["ais_perf_model", "max_throughput_scaling_replicas"].contains(&key.as_str())
-        {
+        if !since_1_6 && ["ais_perf_model", "max_throughput_scaling_replicas"].contains(&key.as_str()) {
             let message = format!("{key} exists only since Dynamo 1.6; remove it.");
             out.push(Check::error(at(key), "planner-newer", message));
             continue;
@@ -171,9 +142,8 @@ fn settings(planner: &Map<String, Value>, since_1_6: bool, out: &mut Vec<Check>)
         }
         match SETTINGS.iter().find(|(name, ..)| name == key) {
             None => {
-                let message = format!(
-                    "{key} is no setting of the planner, which would ignore it without a word."
-                );
+                let message =
+                    format!("{key} is no setting of the planner, which would ignore it without a word.");
                 out.push(Check::error(at(key), "planner-unknown", message));
             }
             Some((_, _, true)) if value.is_null() => {}
@@ -187,18 +157,13 @@ fn settings(planner: &Map<String, Value>, since_1_6: bool, out: &mut Vec<Check>)
     }
     if let Some(scheduling) = planner.get("scheduling").and_then(Value::as_object) {
         for (key, value) in scheduling {
-            let known =
-                ["scale_interval_seconds", "tick_max_duration_seconds"].contains(&key.as_str());
+            let known = ["scale_interval_seconds", "tick_max_duration_seconds"].contains(&key.as_str());
             let fits = known && (value.is_null() || misfit(value, Kind::Positive).is_none());
             if !fits {
                 let message = format!(
                     "{key} is not valid here; the planner knows scale_interval_seconds and tick_max_duration_seconds, both above 0."
                 );
-                out.push(Check::error(
-                    join(&at("scheduling"), key),
-                    "planner-value",
-                    message,
-                ));
+                out.push(Check::error(join(&at("scheduling"), key), "planner-value", message));
             }
         }
     }
@@ -216,18 +181,14 @@ fn misfit(value: &Value, kind: Kind) -> Option<String> {
             format!("a whole number of at least {least}"),
         ),
         Kind::Number => (number.is_some(), "a number".to_owned()),
-        Kind::Positive => (
-            number.is_some_and(|number| number > 0.0),
-            "a number above 0".to_owned(),
-        ),
+        Kind::Positive => (number.is_some_and(|number| number > 0.0), "a number above 0".to_owned()),
         Kind::Percent => (
             number.is_some_and(|number| (0.0..=100.0).contains(&number)),
             "a number from 0 to 100".to_owned(),
         ),
-        Kind::OneOf(names) => (
-            value.as_str().is_some_and(|name| names.contains(&name)),
-            format!("one of {}", names.join(", ")),
-        ),
+        Kind::OneOf(names) => {
+            (value.as_str().is_some_and(|name| names.contains(&name)), format!("one of {}", names.join(", ")))
+        }
         Kind::Mapping => (value.is_object(), "a mapping".to_owned()),
     };
     (!fits).then_some(wanted)
@@ -235,46 +196,29 @@ fn misfit(value: &Value, kind: Kind) -> Option<String> {
 
 /// The planner must fit the request around it.
 fn belongs(spec: &Value, features: &Value, planner: &Map<String, Value>, out: &mut Vec<Check>) {
-    let mocker = features
-        .get("mocker")
-        .and_then(|mocker| mocker.get("enabled"))
-        .and_then(Value::as_bool);
+    let mocker = features.get("mocker").and_then(|mocker| mocker.get("enabled")).and_then(Value::as_bool);
     let mocker = mocker.unwrap_or(false);
-    let request = spec
-        .get("backend")
-        .and_then(Value::as_str)
-        .unwrap_or("auto");
+    let request = spec.get("backend").and_then(Value::as_str).unwrap_or("auto");
     // With a planner, the profiler turns `auto` into vLLM.
     let served = if request == "auto" { "vllm" } else { request };
     let backend = text(planner, "backend", "vllm");
     if backend != served && !(mocker && backend == "mocker") {
-        let message = format!(
-            "The planner's backend is {backend}, the request's is {served}; they must be the same."
-        );
+        let message =
+            format!("The planner's backend is {backend}, the request's is {served}; they must be the same.");
         out.push(Check::error(at("backend"), "planner-backend", message));
     }
     if mocker && text(planner, "pre_deployment_sweeping_mode", "rapid") == "none" {
-        let message = "Mocked engines need a sweep before deployment; set pre_deployment_sweeping_mode to rapid.";
-        out.push(Check::error(
-            at("pre_deployment_sweeping_mode"),
-            "planner-sweep",
-            message,
-        ));
+        let message =
+            "Mocked engines need a sweep before deployment; set pre_deployment_sweeping_mode to rapid.";
+        out.push(Check::error(at("pre_deployment_sweeping_mode"), "planner-sweep", message));
     }
-    let has_sla = spec
-        .get("sla")
-        .and_then(Value::as_object)
-        .is_some_and(|sla| !sla.is_empty());
+    let has_sla = spec.get("sla").and_then(Value::as_object).is_some_and(|sla| !sla.is_empty());
     let target = text(planner, "optimization_target", "throughput");
     if has_sla && target != "sla" {
         let message = format!(
             "The target is {target}, so the planner ignores the SLA; set optimization_target to sla."
         );
-        out.push(Check::warning(
-            at("optimization_target"),
-            "planner-target",
-            message,
-        ));
+        out.push(Check::warning(at("optimization_target"), "planner-target", message));
     }
 }
 
@@ -284,57 +228,37 @@ fn scaling(planner: &Map<String, Value>, out: &mut Vec<Check>) {
         let by_throughput = flag(planner, "enable_throughput_scaling", true);
         let by_load = flag(planner, "enable_load_scaling", false);
         if !by_throughput && !by_load {
-            let message =
-                "Both kinds of scaling are off; enable throughput scaling, load scaling or both.";
+            let message = "Both kinds of scaling are off; enable throughput scaling, load scaling or both.";
             out.push(Check::error(PATH, "planner-scaling", message));
         }
         let slow = number(planner, THROUGHPUT_INTERVAL)
             .or_else(|| number(planner, "throughput_adjustment_interval"));
-        let fast =
-            number(planner, LOAD_INTERVAL).or_else(|| number(planner, "load_adjustment_interval"));
+        let fast = number(planner, LOAD_INTERVAL).or_else(|| number(planner, "load_adjustment_interval"));
         let (slow, fast) = (slow.unwrap_or(180.0), fast.unwrap_or(5.0));
         if by_throughput && by_load && fast >= slow {
             let message = format!(
                 "The load interval ({fast} s) must be shorter than the throughput interval ({slow} s)."
             );
-            out.push(Check::error(
-                at(LOAD_INTERVAL),
-                "planner-intervals",
-                message,
-            ));
+            out.push(Check::error(at(LOAD_INTERVAL), "planner-intervals", message));
         }
-        let tick = planner
-            .get("scheduling")
-            .and_then(|scheduling| scheduling.get("scale_interval_seconds"));
+        let tick = planner.get("scheduling").and_then(|scheduling| scheduling.get("scale_interval_seconds"));
         if let Some(tick) = tick.and_then(Value::as_f64).filter(|&tick| tick > 0.0)
             && ((by_throughput && slow % tick != 0.0) || (by_load && fast % tick != 0.0))
         {
-            let message =
-                format!("The scale interval ({tick} s) must divide the intervals in use.");
-            out.push(Check::error(
-                at("scheduling.scale_interval_seconds"),
-                "planner-intervals",
-                message,
-            ));
+            let message = format!("The scale interval ({tick} s) must divide the intervals in use.");
+            out.push(Check::error(at("scheduling.scale_interval_seconds"), "planner-intervals", message));
         }
     }
     if text(planner, "optimization_target", "throughput") == "load" {
         let mode = text(planner, "mode", "disagg");
-        let queue = (
-            "prefill_scale_up_queue_tokens",
-            "prefill_scale_down_queue_tokens",
-        );
+        let queue = ("prefill_scale_up_queue_tokens", "prefill_scale_down_queue_tokens");
         let cache = ("decode_scale_up_kv_rate", "decode_scale_down_kv_rate");
-        for ((up, down), applies) in [
-            (queue, matches!(mode, "disagg" | "prefill")),
-            (cache, mode != "prefill"),
-        ] {
-            let in_order = number(planner, up)
-                .zip(number(planner, down))
-                .is_some_and(|(up, down)| up > down);
+        for ((up, down), applies) in
+            [(queue, matches!(mode, "disagg" | "prefill")), (cache, mode != "prefill")]
+        {
+            let in_order = number(planner, up).zip(number(planner, down)).is_some_and(|(up, down)| up > down);
             if applies && !in_order {
-                let message =
-                    format!("The load target needs {up} and {down}, the first above the second.");
+                let message = format!("The load target needs {up} and {down}, the first above the second.");
                 out.push(Check::error(at(up), "planner-thresholds", message));
             }
         }
@@ -343,23 +267,13 @@ fn scaling(planner: &Map<String, Value>, out: &mut Vec<Check>) {
 
 fn budget(spec: &Value, planner: &Map<String, Value>, out: &mut Vec<Check>) {
     const DEFAULT: i64 = 8;
-    let total = spec
-        .get("hardware")
-        .and_then(|hardware| hardware.get("totalGpus"))
-        .and_then(Value::as_i64);
-    let budget = planner
-        .get("max_gpu_budget")
-        .and_then(Value::as_i64)
-        .unwrap_or(DEFAULT);
+    let total = spec.get("hardware").and_then(|hardware| hardware.get("totalGpus")).and_then(Value::as_i64);
+    let budget = planner.get("max_gpu_budget").and_then(Value::as_i64).unwrap_or(DEFAULT);
     if let Some(total) = total.filter(|&total| total != budget) {
         let message = format!(
             "The planner may use {budget} GPUs, the request has {total}; set max_gpu_budget to {total}."
         );
-        out.push(Check::warning(
-            at("max_gpu_budget"),
-            "planner-budget",
-            message,
-        ));
+        out.push(Check::warning(at("max_gpu_budget"), "planner-budget", message));
     }
 }
 
@@ -369,41 +283,24 @@ fn rarely_set(planner: &Map<String, Value>, out: &mut Vec<Check>) {
     let set = |key: &str| planner.get(key).is_some_and(|value| !value.is_null());
     if environment == "global-planner" && !set("global_planner_namespace") {
         let message = "A global planner needs global_planner_namespace.";
-        out.push(Check::error(
-            at("global_planner_namespace"),
-            "planner-value",
-            message,
-        ));
+        out.push(Check::error(at("global_planner_namespace"), "planner-value", message));
     }
-    for (key, mode_of_its_own) in [
-        ("prefill_min_endpoint", "prefill"),
-        ("decode_min_endpoint", "decode"),
-    ] {
+    for (key, mode_of_its_own) in [("prefill_min_endpoint", "prefill"), ("decode_min_endpoint", "decode")] {
         if set(key) && mode != "disagg" && mode != mode_of_its_own {
             let message = format!("{key} does not apply to mode {mode}; remove it.");
             out.push(Check::error(at(key), "planner-value", message));
         }
     }
-    if let Some(size) = planner
-        .get("fpm_sample_bucket_size")
-        .and_then(Value::as_u64)
+    if let Some(size) = planner.get("fpm_sample_bucket_size").and_then(Value::as_u64)
         && size.isqrt().pow(2) != size
     {
         let message = format!("fpm_sample_bucket_size is {size}; it must be a square such as 16.");
-        out.push(Check::error(
-            at("fpm_sample_bucket_size"),
-            "planner-value",
-            message,
-        ));
+        out.push(Check::error(at("fpm_sample_bucket_size"), "planner-value", message));
     }
     if flag(planner, "enable_power_awareness", false)
         && (!set("total_gpu_power_limit") || environment != "kubernetes" || mode == "agg")
     {
         let message = "Power awareness needs total_gpu_power_limit, the kubernetes environment and a mode other than agg.";
-        out.push(Check::error(
-            at("enable_power_awareness"),
-            "planner-value",
-            message,
-        ));
+        out.push(Check::error(at("enable_power_awareness"), "planner-value", message));
     }
 }

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::names::{
-    MAX_REQUEST_NAME, image_version, is_dns_1035_label, is_dns_1123_label, is_dns_1123_subdomain,
-    semver_core,
+    MAX_REQUEST_NAME, image_version, is_dns_1035_label, is_dns_1123_label, is_dns_1123_subdomain, semver_core,
 };
 use super::yaml::join;
 use super::{Check, Dynamo, Severity, planner, schema, yaml};
@@ -30,8 +29,7 @@ pub fn validate_dgdr(text: &str, release: Dynamo) -> Vec<Check> {
         targets(spec, &mut checks);
         hardware(spec, release, &mut checks);
         extras(spec, &mut checks);
-        let version =
-            runtime_version(spec).unwrap_or_else(|| semver_core(release.tag()).unwrap_or_default());
+        let version = runtime_version(spec).unwrap_or_else(|| semver_core(release.tag()).unwrap_or_default());
         planner::check(spec, version, &mut checks);
     }
     checks.sort_by_key(|check| check.severity != Severity::Error);
@@ -44,17 +42,9 @@ fn identity(document: &Value, out: &mut Vec<Check>) -> bool {
         match document.get(key) {
             Some(Value::String(found)) if found == wanted => {}
             Some(Value::String(found)) => {
-                out.push(Check::error(
-                    key,
-                    "identity",
-                    format!("{key} is {found:?}; it must be {wanted}."),
-                ));
+                out.push(Check::error(key, "identity", format!("{key} is {found:?}; it must be {wanted}.")));
             }
-            _ => out.push(Check::error(
-                key,
-                "identity",
-                format!("{key} is missing; it must be {wanted}."),
-            )),
+            _ => out.push(Check::error(key, "identity", format!("{key} is missing; it must be {wanted}."))),
         }
     }
     out.is_empty()
@@ -80,11 +70,7 @@ fn metadata(document: &Value, out: &mut Vec<Check>) {
             out.push(Check::error(path, "name-length", message));
         }
         Some(Value::String(_)) => {}
-        Some(_) => out.push(Check::error(
-            path,
-            "name",
-            "The name must be a text; put it in quotes.",
-        )),
+        Some(_) => out.push(Check::error(path, "name", "The name must be a text; put it in quotes.")),
         None => out.push(Check::error(path, "name", "The request needs a name.")),
     }
     if let Some(namespace) = metadata.get("namespace")
@@ -96,19 +82,10 @@ fn metadata(document: &Value, out: &mut Vec<Check>) {
         out.push(Check::error("metadata.namespace", "name", message));
     }
     for group in ["labels", "annotations"] {
-        for (key, value) in metadata
-            .get(group)
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (key, value) in metadata.get(group).and_then(Value::as_object).into_iter().flatten() {
             if !value.is_string() {
                 let path = join(&join("metadata", group), key);
-                out.push(Check::error(
-                    path,
-                    "type",
-                    format!("{key} must be a text; put {value} in quotes."),
-                ));
+                out.push(Check::error(path, "type", format!("{key} must be a text; put {value} in quotes.")));
             }
         }
     }
@@ -128,13 +105,8 @@ fn engine(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
     if text(spec, "searchStrategy") == Some("thorough")
         && matches!(text(spec, "backend"), None | Some("auto"))
     {
-        let message =
-            "A thorough search needs one backend; set spec.backend to vllm, sglang or trtllm.";
-        out.push(Check::error(
-            "spec.searchStrategy",
-            "thorough-backend",
-            message,
-        ));
+        let message = "A thorough search needs one backend; set spec.backend to vllm, sglang or trtllm.";
+        out.push(Check::error("spec.searchStrategy", "thorough-backend", message));
     }
     if let Some(image) = text(spec, "image")
         && image_version(image).is_none()
@@ -144,25 +116,14 @@ fn engine(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
             "The image {image:?} has no version tag such as {}; set runtimeVersionOverride to the version it holds.",
             release.tag()
         );
-        out.push(Check::error(
-            "spec.runtimeVersionOverride",
-            "image-version",
-            message,
-        ));
+        out.push(Check::error("spec.runtimeVersionOverride", "image-version", message));
     }
 }
 
 fn positive(parent: &Value, path: &str, keys: &[&str], out: &mut Vec<Check>) {
     for key in keys {
-        if let Some(number) = parent
-            .get(key)
-            .and_then(Value::as_f64)
-            .filter(|&number| number <= 0.0)
-        {
-            let message = format!(
-                "{key} is {}; it must be above 0.",
-                crate::format::plain(number)
-            );
+        if let Some(number) = parent.get(key).and_then(Value::as_f64).filter(|&number| number <= 0.0) {
+            let message = format!("{key} is {}; it must be above 0.", crate::format::plain(number));
             out.push(Check::error(join(path, key), "positive", message));
         }
     }
@@ -172,12 +133,7 @@ fn load(spec: &Value, out: &mut Vec<Check>) {
     let Some(workload) = spec.get("workload") else {
         return;
     };
-    positive(
-        workload,
-        "spec.workload",
-        &["isl", "osl", "concurrency", "requestRate"],
-        out,
-    );
+    positive(workload, "spec.workload", &["isl", "osl", "concurrency", "requestRate"], out);
     if is_set(workload, "concurrency") && is_set(workload, "requestRate") {
         let message = "concurrency and requestRate exclude each other; keep one.";
         out.push(Check::error("spec.workload", "one-load", message));
@@ -193,11 +149,7 @@ fn targets(spec: &Value, out: &mut Vec<Check>) {
     }
     if is_set(sla, "optimizationType") {
         let message = "optimizationType has no effect; remove it.";
-        out.push(Check::warning(
-            "spec.sla.optimizationType",
-            "no-effect",
-            message,
-        ));
+        out.push(Check::warning("spec.sla.optimizationType", "no-effect", message));
     }
 }
 
@@ -209,10 +161,7 @@ fn hardware(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
     const FIELDS: [&str; 4] = ["gpuSku", "vramMb", "numGpusPerNode", "totalGpus"];
     let path = "spec.hardware";
     let missing: Vec<&str> = match spec.get("hardware") {
-        Some(hardware) => FIELDS
-            .into_iter()
-            .filter(|field| !is_set(hardware, field))
-            .collect(),
+        Some(hardware) => FIELDS.into_iter().filter(|field| !is_set(hardware, field)).collect(),
         None => FIELDS.to_vec(),
     };
     if !missing.is_empty() {
@@ -229,27 +178,19 @@ fn hardware(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
     positive(hardware, path, &FIELDS, out);
     if release >= Dynamo::V1_6 && text(hardware, "gpuSku") == Some("gb200_sxm") {
         let message = "gb200_sxm is deprecated since 1.6; write gb200.";
-        out.push(Check::warning(
-            "spec.hardware.gpuSku",
-            "deprecated",
-            message,
-        ));
+        out.push(Check::warning("spec.hardware.gpuSku", "deprecated", message));
     }
 }
 
 fn extras(spec: &Value, out: &mut Vec<Check>) {
-    if let Some(claim) = spec
-        .get("modelCache")
-        .and_then(|cache| text(cache, "pvcName"))
+    if let Some(claim) = spec.get("modelCache").and_then(|cache| text(cache, "pvcName"))
         && !is_dns_1123_subdomain(claim)
     {
         let message = format!("{claim:?} cannot be the name of a volume claim.");
         out.push(Check::error("spec.modelCache.pvcName", "name", message));
     }
-    let Some(dgd) = spec
-        .get("overrides")
-        .and_then(|overrides| overrides.get("dgd"))
-        .filter(|dgd| dgd.is_object())
+    let Some(dgd) =
+        spec.get("overrides").and_then(|overrides| overrides.get("dgd")).filter(|dgd| dgd.is_object())
     else {
         return;
     };

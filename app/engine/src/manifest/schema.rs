@@ -67,12 +67,7 @@ fn walk(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
     if let Some(wanted) = schema.get("type").and_then(Value::as_str)
         && !has_type(value, wanted)
     {
-        let message = format!(
-            "{} must be {}, not {}.",
-            name(path),
-            type_name(wanted),
-            shown(value)
-        );
+        let message = format!("{} must be {}, not {}.", name(path), type_name(wanted), shown(value));
         out.push(Check::error(path, "type", message));
         return;
     }
@@ -80,12 +75,8 @@ fn walk(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
         && !allowed.contains(value)
     {
         let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
-        let message = format!(
-            "{} is {}; it must be one of {}.",
-            name(path),
-            shown(value),
-            allowed.join(", ")
-        );
+        let message =
+            format!("{} is {}; it must be one of {}.", name(path), shown(value), allowed.join(", "));
         out.push(Check::error(path, "enum", message));
     }
     match value {
@@ -104,19 +95,11 @@ fn walk(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
 }
 
 fn object(map: &Map<String, Value>, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    for key in schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    for key in
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     {
         if map.get(key).is_none_or(Value::is_null) {
-            out.push(Check::error(
-                join(path, key),
-                "required",
-                format!("{key} is missing; it is required."),
-            ));
+            out.push(Check::error(join(path, key), "required", format!("{key} is missing; it is required.")));
         }
     }
     let properties = schema.get("properties").and_then(Value::as_object);
@@ -141,26 +124,11 @@ fn object(map: &Map<String, Value>, schema: &Value, path: &str, out: &mut Vec<Ch
 
 fn string(text: &str, schema: &Value, path: &str, out: &mut Vec<Check>) {
     let length = text.chars().count() as u64;
-    if schema
-        .get("minLength")
-        .and_then(Value::as_u64)
-        .is_some_and(|least| length < least)
-    {
-        out.push(Check::error(
-            path,
-            "length",
-            format!("{} must not be empty.", name(path)),
-        ));
+    if schema.get("minLength").and_then(Value::as_u64).is_some_and(|least| length < least) {
+        out.push(Check::error(path, "length", format!("{} must not be empty.", name(path))));
     }
-    if let Some(most) = schema
-        .get("maxLength")
-        .and_then(Value::as_u64)
-        .filter(|&most| length > most)
-    {
-        let message = format!(
-            "{} has {length} characters; at most {most} are allowed.",
-            name(path)
-        );
+    if let Some(most) = schema.get("maxLength").and_then(Value::as_u64).filter(|&most| length > most) {
+        let message = format!("{} has {length} characters; at most {most} are allowed.", name(path));
         out.push(Check::error(path, "length", message));
     }
     pattern(text, schema, path, out);
@@ -168,10 +136,7 @@ fn string(text: &str, schema: &Value, path: &str, out: &mut Vec<Check>) {
 
 fn pattern(text: &str, schema: &Value, path: &str, out: &mut Vec<Check>) {
     let (fits, wanted) = match schema.get("pattern").and_then(Value::as_str) {
-        Some(SEMVER) => (
-            semver_core(text).is_some(),
-            "a version such as 1.6.1, without leading zeros",
-        ),
+        Some(SEMVER) => (semver_core(text).is_some(), "a version such as 1.6.1, without leading zeros"),
         Some(QUANTITY) => (is_quantity(text), "a quantity such as 8, 500m or 64Gi"),
         // The schema has no other pattern; a test holds it to that.
         _ => return,
@@ -192,20 +157,14 @@ fn range(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
     let least = limit("minimum").or(least);
     let most = limit("maximum").or(most);
     if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
-        out.push(Check::error(
-            path,
-            "range",
-            format!("{} is {value}, which is out of range.", name(path)),
-        ));
+        out.push(Check::error(path, "range", format!("{} is {value}, which is out of range.", name(path))));
     }
 }
 
 /// A sign, a decimal number, then a suffix or an exponent.
 fn is_quantity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = unsigned
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(unsigned.len());
+    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at(end);
     is_decimal(number)
         && (matches!(
@@ -225,16 +184,14 @@ fn is_quantity(text: &str) -> bool {
                 | "Ti"
                 | "Pi"
                 | "Ei"
-        ) || suffix.strip_prefix(['e', 'E']).is_some_and(|exponent| {
-            is_decimal(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
-        }))
+        ) || suffix
+            .strip_prefix(['e', 'E'])
+            .is_some_and(|exponent| is_decimal(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))))
 }
 
 fn is_decimal(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         && text.bytes().filter(|&byte| byte == b'.').count() <= 1
 }
 
@@ -272,11 +229,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn name(path: &str) -> &str {
-    if path.is_empty() {
-        "The document"
-    } else {
-        path
-    }
+    if path.is_empty() { "The document" } else { path }
 }
 
 #[cfg(test)]
@@ -301,21 +254,12 @@ mod tests {
         let mut found = Vec::new();
         patterns(&schema, &mut found);
         assert!(found.contains(&SEMVER) && found.contains(&QUANTITY));
-        assert!(
-            found
-                .iter()
-                .all(|pattern| [SEMVER, QUANTITY].contains(pattern)),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|pattern| [SEMVER, QUANTITY].contains(pattern)), "{found:?}");
     }
 
     fn rules(spec: &Value) -> Vec<(String, &'static str)> {
-        let document =
-            json!({"apiVersion": "a", "kind": "k", "metadata": {"anything": 1}, "spec": spec});
-        check(&document, Dynamo::V1_6)
-            .into_iter()
-            .map(|check| (check.path, check.rule))
-            .collect()
+        let document = json!({"apiVersion": "a", "kind": "k", "metadata": {"anything": 1}, "spec": spec});
+        check(&document, Dynamo::V1_6).into_iter().map(|check| (check.path, check.rule)).collect()
     }
 
     #[test]
@@ -324,10 +268,7 @@ mod tests {
             json!({"model": "m", "overrides": {"profilingJob": {"template": {"spec": {"containers": [
                 {"name": "profiler", "resources": resources}]}}}}})
         };
-        assert_eq!(
-            rules(&container(json!({"limits": {"memory": "64Gi", "cpu": 2}}))),
-            vec![]
-        );
+        assert_eq!(rules(&container(json!({"limits": {"memory": "64Gi", "cpu": 2}}))), vec![]);
         let at = "spec.overrides.profilingJob.template.spec.containers.0.resources";
         assert_eq!(
             rules(&container(json!({"limits": {"memory": "64GB"}}))),
@@ -337,10 +278,7 @@ mod tests {
             rules(&container(json!({"limits": {"cpu": 1.5}}))),
             [(format!("{at}.limits.cpu"), "type")]
         );
-        assert_eq!(
-            rules(&container(json!({"limit": {}}))),
-            [(format!("{at}.limit"), "unknown-field")]
-        );
+        assert_eq!(rules(&container(json!({"limit": {}}))), [(format!("{at}.limit"), "unknown-field")]);
     }
 
     #[test]
@@ -348,10 +286,7 @@ mod tests {
         let hardware = |value: Value| json!({"model": "m", "hardware": {"totalGpus": value}});
         assert_eq!(rules(&hardware(json!(32))), vec![]);
         for value in [json!("32"), json!(32.5), json!([]), json!(true)] {
-            assert_eq!(
-                rules(&hardware(value)),
-                [("spec.hardware.totalGpus".to_owned(), "type")]
-            );
+            assert_eq!(rules(&hardware(value)), [("spec.hardware.totalGpus".to_owned(), "type")]);
         }
         assert_eq!(
             rules(&hardware(json!(3_000_000_000_u64))),
@@ -363,14 +298,10 @@ mod tests {
 
     #[test]
     fn quantities() {
-        for good in [
-            "8", "500m", "64Gi", "1.5", ".5", "5.", "-1", "+2", "1e3", "1E-3", "2e+.5",
-        ] {
+        for good in ["8", "500m", "64Gi", "1.5", ".5", "5.", "-1", "+2", "1e3", "1E-3", "2e+.5"] {
             assert!(is_quantity(good), "{good}");
         }
-        for bad in [
-            "", "Gi", "1 Gi", "1GB", "1.2.3", "1e", "e3", "--1", ".", "64gi",
-        ] {
+        for bad in ["", "Gi", "1 Gi", "1GB", "1.2.3", "1e", "e3", "--1", ".", "64gi"] {
             assert!(!is_quantity(bad), "{bad}");
         }
     }

@@ -43,11 +43,8 @@ mod tests {
         assert_eq!(gpu_sku("gb200", Dynamo::V1_6), Some("gb200"));
         assert_eq!(gpu_sku("gb200", Dynamo::V1_5), Some("gb200_sxm"));
         assert_eq!(gpu_sku("b300_sxm", Dynamo::V1_6), Some("b300_sxm"));
-        for (system, release) in [
-            ("b300_sxm", Dynamo::V1_5),
-            ("gb300", Dynamo::V1_6),
-            ("b60", Dynamo::V1_6),
-        ] {
+        for (system, release) in [("b300_sxm", Dynamo::V1_5), ("gb300", Dynamo::V1_6), ("b60", Dynamo::V1_6)]
+        {
             assert_eq!(gpu_sku(system, release), None, "{system}");
         }
     }

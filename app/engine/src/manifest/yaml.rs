@@ -18,28 +18,16 @@ pub(super) fn read(text: &str) -> Result<Value, Check> {
         ));
     }
     let mut document: Yaml = serde_yaml::from_str(text).map_err(|error| {
-        Check::error(
-            "",
-            "yaml",
-            format!("This is not one valid YAML document: {error}."),
-        )
+        Check::error("", "yaml", format!("This is not one valid YAML document: {error}."))
     })?;
-    document.apply_merge().map_err(|error| {
-        Check::error(
-            "",
-            "yaml",
-            format!("A merge key cannot be applied: {error}."),
-        )
-    })?;
+    document
+        .apply_merge()
+        .map_err(|error| Check::error("", "yaml", format!("A merge key cannot be applied: {error}.")))?;
     let value = json(document, "")?;
     if value.is_object() {
         Ok(value)
     } else {
-        Err(Check::error(
-            "",
-            "yaml",
-            "The document is empty or no mapping; paste a whole manifest.",
-        ))
+        Err(Check::error("", "yaml", "The document is empty or no mapping; paste a whole manifest."))
     }
 }
 
@@ -49,11 +37,7 @@ fn json(value: Yaml, path: &str) -> Result<Value, Check> {
         Yaml::Bool(flag) => Value::Bool(flag),
         Yaml::String(text) => Value::String(text),
         Yaml::Number(number) => Value::Number(json_number(&number).ok_or_else(|| {
-            Check::error(
-                path,
-                "yaml",
-                format!("{number} cannot be stored; write a finite number."),
-            )
+            Check::error(path, "yaml", format!("{number} cannot be stored; write a finite number."))
         })?),
         Yaml::Sequence(items) => Value::Array(
             items
@@ -66,11 +50,7 @@ fn json(value: Yaml, path: &str) -> Result<Value, Check> {
             let mut map = Map::new();
             for (key, value) in entries {
                 let Yaml::String(key) = key else {
-                    return Err(Check::error(
-                        path,
-                        "yaml",
-                        "A key here is not a text; put it in quotes.",
-                    ));
+                    return Err(Check::error(path, "yaml", "A key here is not a text; put it in quotes."));
                 };
                 let value = json(value, &join(path, &key))?;
                 map.insert(key, value);
@@ -78,10 +58,7 @@ fn json(value: Yaml, path: &str) -> Result<Value, Check> {
             Value::Object(map)
         }
         Yaml::Tagged(tagged) => {
-            let message = format!(
-                "The tag {} is not understood by a cluster; remove it.",
-                tagged.tag
-            );
+            let message = format!("The tag {} is not understood by a cluster; remove it.", tagged.tag);
             return Err(Check::error(path, "yaml", message));
         }
     })
@@ -99,11 +76,7 @@ fn json_number(number: &serde_yaml::Number) -> Option<Number> {
 
 /// One step further down.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 #[cfg(test)]
@@ -114,16 +87,9 @@ mod tests {
     fn what_is_no_manifest_is_refused_with_a_reason() {
         let deep = format!("a: {}1{}", "[".repeat(5000), "]".repeat(5000));
         let long = format!("a: {}", "x".repeat(MAX_BYTES));
-        let levels = (1..12).map(|n| {
-            format!(
-                "a{n}: &a{n} [{}]\n",
-                vec![format!("*a{}", n - 1); 10].join(", ")
-            )
-        });
-        let bomb = format!(
-            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}",
-            levels.collect::<String>()
-        );
+        let levels =
+            (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")));
+        let bomb = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.collect::<String>());
         let cases = [
             "",
             "~",
@@ -145,9 +111,8 @@ mod tests {
         ];
         for text in cases {
             let check = read(text).err();
-            let check = check.unwrap_or_else(|| {
-                panic!("accepted: {}", text.chars().take(60).collect::<String>())
-            });
+            let check =
+                check.unwrap_or_else(|| panic!("accepted: {}", text.chars().take(60).collect::<String>()));
             assert!(check.is_error() && check.rule == "yaml" && check.message.len() > 10);
         }
     }
@@ -155,9 +120,6 @@ mod tests {
     #[test]
     fn one_document_is_read() {
         let value = read("# c\n---\na: {b: [1, 2.5, yes, null, -3, '4']}\n").unwrap();
-        assert_eq!(
-            value,
-            serde_json::json!({"a": {"b": [1, 2.5, "yes", null, -3, "4"]}})
-        );
+        assert_eq!(value, serde_json::json!({"a": {"b": [1, 2.5, "yes", null, -3, "4"]}}));
     }
 }

@@ -20,7 +20,12 @@ pub(super) fn op_lists(model: &ModelSpec, parallel: Parallel, precision: Precisi
 /// KV cache of one sequence, bytes: keys and values of every layer.
 pub(super) fn kv_bytes(model: &ModelSpec, parallel: Parallel, precision: Precision, tokens: f64) -> f64 {
     let heads = model.kv_heads.div_ceil(parallel.tp);
-    tokens * precision.kv.bytes() * 2.0 * f64::from(heads) * f64::from(model.head_dim) * f64::from(model.layers)
+    tokens
+        * precision.kv.bytes()
+        * 2.0
+        * f64::from(heads)
+        * f64::from(model.head_dim)
+        * f64::from(model.layers)
 }
 
 fn phase_ops(model: &ModelSpec, parallel: Parallel, precision: Precision, phase: Phase) -> Vec<Op> {
@@ -32,7 +37,8 @@ fn phase_ops(model: &ModelSpec, parallel: Parallel, precision: Precision, phase:
     let gate = 2 * ffn / tp;
     let seq_split = if phase == Phase::Context { cp } else { 1 };
     let gemm = |n, k, quant, low_precision_input| OpKind::Gemm { n, k, quant, low_precision_input };
-    let elementwise = |read: u32, write: u32| OpKind::Elementwise { bytes_per_token: 2.0 * f64::from(read + write) };
+    let elementwise =
+        |read: u32, write: u32| OpKind::Elementwise { bytes_per_token: 2.0 * f64::from(read + write) };
     let all_reduce = OpKind::AllReduce { hidden, gpus: tp };
     let op = |name, count, kind| Op { name, count, seq_split, kind };
     let attention = match phase {
@@ -59,7 +65,8 @@ fn phase_ops(model: &ModelSpec, parallel: Parallel, precision: Precision, phase:
     if phase == Phase::Context && cp > 1 {
         // Every rank needs the keys and values of the whole sequence; elements of 16 bits.
         let elements = kv_bytes(model, parallel, precision, 1.0) / layers / 2.0;
-        let kind = OpKind::Nccl { collective: Collective::AllGather, elements, gpus: cp, dtype: CommQuant::Half };
+        let kind =
+            OpKind::Nccl { collective: Collective::AllGather, elements, gpus: cp, dtype: CommQuant::Half };
         ops.push(Op { name: "cp_all_gather", count: layers, seq_split: 1, kind });
     }
     ops.extend([

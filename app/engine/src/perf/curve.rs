@@ -41,7 +41,9 @@ impl Curve {
     /// Linear inside; outside, the utilisation of the boundary point is held under `sol`.
     pub fn query(&self, x: f64, sol: impl Fn(f64) -> f64) -> Result<Reading, Miss> {
         let outside = match self.inside(x) {
-            Ok(value) => return Ok(Reading { value, inside: true }),
+            Ok(value) => {
+                return Ok(Reading { value, inside: true });
+            }
             Err(outside) => outside,
         };
         let at = if x < f64::from(self.keys[0]) { outside.start } else { outside.end - 1 };

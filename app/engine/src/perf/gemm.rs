@@ -60,7 +60,9 @@ impl Site {
     /// The site's own curve: linear inside, median utilisation of the three boundary points outside.
     fn latency(&self, sol: &GemmSol, m: f64) -> Result<Reading, Miss> {
         let tail = match self.curve.inside(m) {
-            Ok(value) => return Ok(Reading { value, inside: true }),
+            Ok(value) => {
+                return Ok(Reading { value, inside: true });
+            }
             Err(tail) => tail,
         };
         let mut utils = [0.0; 3];
@@ -142,7 +144,9 @@ impl GemmTable {
     fn blend<'a>(&self, near: impl Iterator<Item = (f64, &'a Site)>, m: f64) -> Option<f64> {
         let (mut utils, mut weights) = (0.0, 0.0);
         for (d, site) in near {
-            let Ok(Reading { value, .. }) = site.latency(&self.sol, m) else { continue };
+            let Ok(Reading { value, .. }) = site.latency(&self.sol, m) else {
+                continue;
+            };
             let bound = site.sol(&self.sol, m);
             if value > 0.0 && bound > 0.0 {
                 let weight = 1.0 / (d * d + 1e-12);

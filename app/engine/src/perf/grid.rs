@@ -77,9 +77,15 @@ impl GridTable {
     pub fn new(mut grid: Grid, sqrt_axis: Option<usize>, adjust: impl Fn(&[f64], f64) -> f64) -> Self {
         let mut coords = Vec::with_capacity(grid.levels.len());
         let mut values = std::mem::take(&mut grid.values);
-        walk(&grid, 0, 0, &mut coords, &mut |leaf, coords| values[leaf] = adjust(coords, values[leaf]));
+        walk(&grid, 0, 0, &mut coords, &mut |leaf, coords| {
+            values[leaf] = adjust(coords, values[leaf]);
+        });
         grid.values = values;
-        let logs = grid.levels.iter().map(|level| level.keys.iter().map(|&k| log2(f64::from(k))).collect()).collect();
+        let logs = grid
+            .levels
+            .iter()
+            .map(|level| level.keys.iter().map(|&k| log2(f64::from(k))).collect())
+            .collect();
         Self { grid, logs, sqrt_axis }
     }
 
@@ -187,7 +193,10 @@ impl GridTable {
     }
 
     /// Walks outwards from the target on every axis and stops where nothing nearer can follow.
-    #[allow(clippy::too_many_arguments, reason = "one recursive walk; a struct would only rename the arguments")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one recursive walk; a struct would only rename the arguments"
+    )]
     fn collect(
         &self,
         axis: usize,
@@ -206,12 +215,16 @@ impl GridTable {
         let mut down = up;
         loop {
             let gap = |at: usize| (logs[at] - target[axis]).abs();
-            let at = match (down > range.start, up < range.end) {
-                (false, false) => return,
-                (true, false) => { down -= 1; down }
-                (false, true) => { up += 1; up - 1 }
-                (true, true) if gap(down - 1) <= gap(up) => { down -= 1; down }
-                (true, true) => { up += 1; up - 1 }
+            let (lower, upper) = (down > range.start, up < range.end);
+            if !lower && !upper {
+                return;
+            }
+            let at = if !upper || (lower && gap(down - 1) <= gap(up)) {
+                down -= 1;
+                down
+            } else {
+                up += 1;
+                up - 1
             };
             let gap = logs[at] - target[axis];
             let sum = sum + gap * gap;
@@ -324,7 +337,11 @@ mod tests {
         for query in [[3000.0, 3000.0], [5000.0, 3.0], [2.0, 9999.0], [1500.0, 700.0]] {
             let mut leaves = vec![];
             walk(&grid, 0, 0, &mut vec![], &mut |leaf, c| {
-                let d = c.iter().zip(&query).map(|(&a, &b): (&f64, &f64)| (log2(a) - log2(b)).powi(2)).sum::<f64>();
+                let d = c
+                    .iter()
+                    .zip(&query)
+                    .map(|(&a, &b): (&f64, &f64)| (log2(a) - log2(b)).powi(2))
+                    .sum::<f64>();
                 leaves.push((d.sqrt(), leaf, work(c) / grid.values[leaf]));
             });
             leaves.sort_by(|a, b| a.partial_cmp(b).unwrap());

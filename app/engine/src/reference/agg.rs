@@ -62,7 +62,9 @@ fn points(scenario: &Scenario, worker: &mut WorkerModel, stages: &mut Stages) ->
                 visited.push(per_step);
             }
             stages.tried += 1;
-            let Ok(agg) = worker.agg(batch, ctx_tokens) else { continue };
+            let Ok(agg) = worker.agg(batch, ctx_tokens) else {
+                continue;
+            };
             let (memory, fit) = worker.agg_memory(batch, ctx_tokens);
             stages.fit_memory += u64::from(fit != Fit::No);
             if fit != Fit::Yes {

@@ -92,7 +92,9 @@ fn decode_rows(worker: &WorkerModel, osl: u32, found: &mut Found) -> Vec<Static>
     let mut rows = Vec::new();
     for batch in space::decode_batches() {
         stages.tried += 1;
-        let Ok(timing) = worker.decode(batch) else { break };
+        let Ok(timing) = worker.decode(batch) else {
+            break;
+        };
         let (memory, fit) = worker.decode_memory(batch);
         stages.fit_memory += u64::from(fit != Fit::No);
         if fit != Fit::Yes || osl <= 1 {
@@ -108,10 +110,13 @@ fn decode_rows(worker: &WorkerModel, osl: u32, found: &mut Found) -> Vec<Static>
     rows
 }
 
+/// Bits of a prefill rate, GPUs of its worker, and the same of a decode worker.
+type Rates = (u64, u32, u64, u32);
+
 /// How many workers of each kind make the best replica for a pair of rates and sizes.
 struct Matcher {
     sizes: Vec<u32>,
-    cache: BTreeMap<(u64, u32, u64, u32), Option<(u32, u32)>>,
+    cache: BTreeMap<Rates, Option<(u32, u32)>>,
 }
 
 impl Matcher {
@@ -174,7 +179,9 @@ fn best_rows(
                 if scenario.backend == Backend::Sglang && prefill.parallel.tp != decode.parallel.tp {
                     continue;
                 }
-                let Some(workers) = matcher.best(prefill, decode) else { continue };
+                let Some(workers) = matcher.best(prefill, decode) else {
+                    continue;
+                };
                 let row = compose(scenario, prefill, decode, workers);
                 let better = best.as_ref().is_none_or(|best| {
                     let by_rate = row.tokens_per_sec_per_gpu.total_cmp(&best.tokens_per_sec_per_gpu);

@@ -58,7 +58,9 @@ pub(super) fn worker_budgets(scenario: &Scenario, gpus_per_node: u32) -> Vec<u32
     match scenario.goal {
         Goal::Gpus(gpus) => vec![gpus],
         Goal::RequestRate(_) | Goal::Concurrency(_) => {
-            std::iter::successors(Some(gpus_per_node), |b| Some(b * 2)).take_while(|&b| b <= LARGEST_LOAD_WORKER).collect()
+            std::iter::successors(Some(gpus_per_node), |b| Some(b * 2))
+                .take_while(|&b| b <= LARGEST_LOAD_WORKER)
+                .collect()
         }
     }
 }
@@ -116,7 +118,9 @@ fn rank(rows: &[Row], scenario: &Scenario) -> Option<Cluster> {
     let mut groups: BTreeMap<String, &Placed> = BTreeMap::new();
     for candidate in candidates {
         let best = groups.entry(candidate.row.group().group_label()).or_insert(candidate);
-        let gain = |p: &Placed| if is_load { -f64::from(p.gpus()) } else { p.score };
+        let gain = |p: &Placed| {
+            if is_load { -f64::from(p.gpus()) } else { p.score }
+        };
         // Equal rows are common; the reference picks one at random, this the faster one for each user.
         let order = gain(candidate)
             .total_cmp(&gain(best))
@@ -131,7 +135,9 @@ fn rank(rows: &[Row], scenario: &Scenario) -> Option<Cluster> {
     top.sort_by(|a, b| {
         let by_score = b.score.total_cmp(&a.score);
         if exceeded {
-            let missed = |p: &Placed| if limit.is_some() { p.row.request_latency_ms } else { p.row.itl_ms };
+            let missed = |p: &Placed| {
+                if limit.is_some() { p.row.request_latency_ms } else { p.row.itl_ms }
+            };
             missed(a).total_cmp(&missed(b))
         } else if is_load {
             a.gpus().cmp(&b.gpus()).then(by_score)
@@ -142,7 +148,9 @@ fn rank(rows: &[Row], scenario: &Scenario) -> Option<Cluster> {
         }
     });
     top.truncate(TOP);
-    let x = |p: &Placed| if limit.is_some() { -p.row.request_latency_ms } else { p.row.tokens_per_sec_per_user };
+    let x = |p: &Placed| {
+        if limit.is_some() { -p.row.request_latency_ms } else { p.row.tokens_per_sec_per_user }
+    };
     let points: Vec<(f64, f64)> = placed.iter().map(|p| (x(p), p.score)).collect();
     let frontier = frontier(&points).into_iter().map(|at| placed[at].clone()).collect();
     Some(Cluster { top, frontier, exceeded })
@@ -167,7 +175,9 @@ pub fn fixed_points(found: &Found, scenario: &Scenario) -> FixedPoints {
         .collect();
     picks.sort_by(|a, b| match scenario.goal {
         Goal::Gpus(_) => b.score.total_cmp(&a.score),
-        Goal::RequestRate(_) | Goal::Concurrency(_) => a.gpus().cmp(&b.gpus()).then(b.score.total_cmp(&a.score)),
+        Goal::RequestRate(_) | Goal::Concurrency(_) => {
+            a.gpus().cmp(&b.gpus()).then(b.score.total_cmp(&a.score))
+        }
     });
     out.picks = picks.into_iter().filter_map(|pick| placed.iter().position(|p| p == pick)).collect();
     out.points = placed.iter().map(point).collect();

@@ -7,7 +7,13 @@ use crate::serving::WorkerModel;
 use crate::space::{self, WorkerRole};
 
 /// Adds, for one worker, the largest batches that still meet the SLO (or still fit) to `rows`.
-pub(super) fn refine(scenario: &Scenario, role: WorkerRole, worker: &mut WorkerModel, base: &Rows, rows: &mut Rows) {
+pub(super) fn refine(
+    scenario: &Scenario,
+    role: WorkerRole,
+    worker: &mut WorkerModel,
+    base: &Rows,
+    rows: &mut Rows,
+) {
     match role {
         WorkerRole::Agg => refine_agg(scenario, worker, base, rows),
         WorkerRole::Prefill => {}
@@ -65,8 +71,10 @@ fn refine_agg(scenario: &Scenario, worker: &mut WorkerModel, base: &Rows, rows: 
                 row.parallel == worker.parallel && row.ctx_tokens == ctx_tokens && row.batch == batch
             })
         };
-        let known: Vec<bool> =
-            batches.iter().map(|&batch| mine(batch).is_some_and(|row| meets(row.ttft_ms, row.itl_ms))).collect();
+        let known: Vec<bool> = batches
+            .iter()
+            .map(|&batch| mine(batch).is_some_and(|row| meets(row.ttft_ms, row.itl_ms)))
+            .collect();
         let known = |batch: u32| batches.iter().position(|&b| b == batch).is_some_and(|at| known[at]);
         let found = largest_good(&batches, known, |batch| {
             let row = agg_row(worker, batch, ctx_tokens).ok()?;
@@ -99,7 +107,9 @@ fn refine_decode(scenario: &Scenario, worker: &WorkerModel, base: &Rows, rows: &
 
 /// ITLs at which the SLO binds: one, or one for each prefill worker under a request latency.
 fn itl_limits(scenario: &Scenario, base: &Rows) -> Vec<f64> {
-    let Some(limit) = scenario.sla.request_latency_ms else { return vec![scenario.sla.itl_ms] };
+    let Some(limit) = scenario.sla.request_latency_ms else {
+        return vec![scenario.sla.itl_ms];
+    };
     let later = f64::from(scenario.workload.osl.saturating_sub(1).max(1));
     let mut limits: Vec<f64> = base
         .prefill

@@ -17,24 +17,12 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
             format!("“{}” is not in the list of GPU systems.", excerpt(id)),
             pick("GPU system", close),
         ),
-        ScenarioError::UnknownVersion {
-            system,
-            backend,
-            version,
-            have,
-        } => Message::new(
+        ScenarioError::UnknownVersion { system, backend, version, have } => Message::new(
             "No data for this version",
-            format!(
-                "{backend} {} was not measured on {system}.",
-                excerpt(version)
-            ),
+            format!("{backend} {} was not measured on {system}.", excerpt(version)),
             pick("version", have),
         ),
-        ScenarioError::NoPack {
-            system,
-            backend,
-            systems,
-        } => Message::new(
+        ScenarioError::NoPack { system, backend, systems } => Message::new(
             "No data for this backend and GPU",
             format!("{backend} was not measured on {system}."),
             if systems.is_empty() {
@@ -48,27 +36,15 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
         ),
         ScenarioError::NotBuilt { model, family } => Message::new(
             "This model family is not covered yet",
-            format!(
-                "{model} belongs to the {family} family, whose operators this version cannot list."
-            ),
+            format!("{model} belongs to the {family} family, whose operators this version cannot list."),
             "Choose a model of another family.",
         ),
         ScenarioError::Number { field, value, must } => Message::new(
             format!("{} does not make sense", capital(&field.to_string())),
-            format!(
-                "{} is {}; it must be {must}.",
-                capital(&field.to_string()),
-                excerpt(value)
-            ),
+            format!("{} is {}; it must be {must}.", capital(&field.to_string()), excerpt(value)),
             format!("Change {field}."),
         ),
-        ScenarioError::NoTable {
-            system,
-            backend,
-            table,
-            precision,
-            have,
-        } => Message::new(
+        ScenarioError::NoTable { system, backend, table, precision, have } => Message::new(
             "No data at this precision",
             format!("{backend} on {system} has no {table} measurements at {precision}."),
             if have.is_empty() {
@@ -143,22 +119,14 @@ pub fn unsupported(why: &str) -> Message {
             excerpt(why).trim_end_matches('.')
         )
     };
-    Message::new(
-        "This browser cannot run the calculation",
-        detail,
-        "Open the page in a current browser.",
-    )
+    Message::new("This browser cannot run the calculation", detail, "Open the page in a current browser.")
 }
 
 /// Page and worker come from different builds.
 pub fn other_build(page: &str, worker: &str) -> Message {
     Message::new(
         "Parts of the page have different ages",
-        format!(
-            "The page is build {}, its calculation {}.",
-            excerpt(page),
-            excerpt(worker)
-        ),
+        format!("The page is build {}, its calculation {}.", excerpt(page), excerpt(worker)),
         "Close every tab of this page and open it again.",
     )
 }
@@ -193,9 +161,7 @@ pub fn notice(notice: &Notice) -> String {
             )
         }
         Problem::NotPrecision => {
-            format!(
-                "“{key}={value}” in the link is not a known precision. The checkpoint's own is used."
-            )
+            format!("“{key}={value}” in the link is not a known precision. The checkpoint's own is used.")
         }
         Problem::NotText => format!("“{key}={value}” in the link is not readable. It was ignored."),
     }
@@ -205,11 +171,7 @@ pub fn notice(notice: &Notice) -> String {
 pub fn different_data(have: &str, link: &str) -> Message {
     Message::new(
         "The measured data has changed since this link was made",
-        format!(
-            "The link used data {}; these numbers use data {}.",
-            excerpt(link),
-            excerpt(have)
-        ),
+        format!("The link used data {}; these numbers use data {}.", excerpt(link), excerpt(have)),
         "The question is the same; the figures may differ from those that were shared.",
     )
 }
@@ -234,10 +196,7 @@ mod tests {
     fn every_error() -> Vec<(ScenarioError, &'static [&'static str])> {
         vec![
             (
-                ScenarioError::UnknownModel {
-                    id: "Qwen/Q".into(),
-                    close: strings(&["Qwen/Qwen3-8B"]),
-                },
+                ScenarioError::UnknownModel { id: "Qwen/Q".into(), close: strings(&["Qwen/Qwen3-8B"]) },
                 &["Qwen/Q", "Qwen/Qwen3-8B"],
             ),
             (
@@ -264,19 +223,9 @@ mod tests {
                 },
                 &["SGLang", "l4", "h100_sxm"],
             ),
+            (ScenarioError::NotBuilt { model: "a/b".into(), family: "MOE".into() }, &["a/b", "MOE"]),
             (
-                ScenarioError::NotBuilt {
-                    model: "a/b".into(),
-                    family: "MOE".into(),
-                },
-                &["a/b", "MOE"],
-            ),
-            (
-                ScenarioError::Number {
-                    field: Field::Gpus,
-                    value: "0".into(),
-                    must: "at least 1".into(),
-                },
+                ScenarioError::Number { field: Field::Gpus, value: "0".into(), must: "at least 1".into() },
                 &["GPUs is 0", "at least 1"],
             ),
             (
@@ -289,13 +238,7 @@ mod tests {
                 },
                 &["a100_sxm", "gemm", "fp8", "bfloat16"],
             ),
-            (
-                ScenarioError::NoPeak {
-                    system: "a100_sxm".into(),
-                    pipe: "fp8".into(),
-                },
-                &["a100_sxm", "fp8"],
-            ),
+            (ScenarioError::NoPeak { system: "a100_sxm".into(), pipe: "fp8".into() }, &["a100_sxm", "fp8"]),
         ]
     }
 
@@ -305,52 +248,22 @@ mod tests {
             let message = scenario_error(&error);
             let text = message.to_string();
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-            assert!(
-                !message.action.is_empty() && !text.contains('!') && !text.contains(".."),
-                "{text}"
-            );
+            assert!(!message.action.is_empty() && !text.contains('!') && !text.contains(".."), "{text}");
         }
     }
 
     #[test]
     fn failures_name_the_file_or_the_reason() {
-        assert!(
-            network_failure("https://x/packs/gemm-1a.bin", None)
-                .detail
-                .contains("gemm-1a.bin")
-        );
-        assert!(
-            network_failure("packs/a.bin", Some(404))
-                .title
-                .contains("missing")
-        );
-        assert!(
-            network_failure("packs/a.bin", Some(503))
-                .detail
-                .contains("503")
-        );
-        assert!(
-            pack_failure("a.bin", "checksum differs.")
-                .detail
-                .contains("checksum differs.")
-        );
-        assert!(
-            !pack_failure("a.bin", "checksum differs.")
-                .detail
-                .contains("..")
-        );
-        assert!(
-            crashed("index out of range")
-                .detail
-                .contains("index out of range")
-        );
+        assert!(network_failure("https://x/packs/gemm-1a.bin", None).detail.contains("gemm-1a.bin"));
+        assert!(network_failure("packs/a.bin", Some(404)).title.contains("missing"));
+        assert!(network_failure("packs/a.bin", Some(503)).detail.contains("503"));
+        assert!(pack_failure("a.bin", "checksum differs.").detail.contains("checksum differs."));
+        assert!(!pack_failure("a.bin", "checksum differs.").detail.contains(".."));
+        assert!(crashed("index out of range").detail.contains("index out of range"));
         assert!(!crashed("").detail.is_empty() && !unsupported("").detail.is_empty());
         assert!(other_build("aa", "bb").detail.contains("bb"));
         let data = different_data("new1", "old1").detail;
-        assert!(
-            data.contains("link used data old1") && data.contains("use data new1"),
-            "{data}"
-        );
+        assert!(data.contains("link used data old1") && data.contains("use data new1"), "{data}");
     }
 
     #[test]
@@ -367,17 +280,11 @@ mod tests {
             "%FF=x",
         ] {
             let parsed = crate::link::parse(link);
-            let [only] = parsed.notices.as_slice() else {
-                panic!("{link}: {:?}", parsed.notices)
-            };
+            let [only] = parsed.notices.as_slice() else { panic!("{link}: {:?}", parsed.notices) };
             let text = notice(only);
             assert!(text.contains(&only.value) && text.ends_with('.'), "{text}");
         }
-        let long = Notice {
-            key: "k\n".repeat(500),
-            value: "v".repeat(5000),
-            problem: Problem::UnknownKey,
-        };
+        let long = Notice { key: "k\n".repeat(500), value: "v".repeat(5000), problem: Problem::UnknownKey };
         assert!(notice(&long).len() < 300 && !notice(&long).contains('\n'));
     }
 }

@@ -18,18 +18,8 @@ pub fn glossary() -> &'static [Term] {
     TERMS
 }
 
-const fn term(
-    term: &'static str,
-    long: &'static str,
-    meaning: &'static str,
-    formula: &'static str,
-) -> Term {
-    Term {
-        term,
-        long,
-        meaning,
-        formula,
-    }
+const fn term(term: &'static str, long: &'static str, meaning: &'static str, formula: &'static str) -> Term {
+    Term { term, long, meaning, formula }
 }
 
 const TERMS: &[Term] = &[
@@ -52,18 +42,8 @@ const TERMS: &[Term] = &[
         "The same as ITL, with the same trap: it may or may not include the first token. Here it does not.",
         "(request latency − TTFT) / (OSL − 1)",
     ),
-    term(
-        "ISL",
-        "input sequence length",
-        "Tokens of the prompt, cached ones included.",
-        "",
-    ),
-    term(
-        "OSL",
-        "output sequence length",
-        "Tokens that the model writes for one request.",
-        "",
-    ),
+    term("ISL", "input sequence length", "Tokens of the prompt, cached ones included.", ""),
+    term("OSL", "output sequence length", "Tokens that the model writes for one request.", ""),
     term(
         "prefix",
         "cached prefix",
@@ -217,11 +197,7 @@ mod tests {
             "mixed step",
         ];
         for word in words {
-            assert_eq!(
-                glossary().iter().filter(|term| term.term == word).count(),
-                1,
-                "{word}"
-            );
+            assert_eq!(glossary().iter().filter(|term| term.term == word).count(), 1, "{word}");
         }
     }
 
@@ -229,17 +205,11 @@ mod tests {
     fn entries_are_sentences() {
         for term in glossary() {
             assert!(
-                term.meaning.ends_with('.')
-                    && !term.meaning.contains('!')
-                    && !term.meaning.contains("  "),
+                term.meaning.ends_with('.') && !term.meaning.contains('!') && !term.meaning.contains("  "),
                 "{}",
                 term.term
             );
-            assert!(
-                !term.long.is_empty() && term.meaning.len() < 260,
-                "{}",
-                term.term
-            );
+            assert!(!term.long.is_empty() && term.meaning.len() < 260, "{}", term.term);
         }
     }
 

@@ -22,36 +22,25 @@ pub fn verdict(best: &Point) -> String {
 
 /// The runner-up and what it gives up: `Next best: aggregated tp4, 14 % fewer tokens/s/GPU, 8 % lower ITL.`
 pub fn next_best(best: &Point, next: &Point) -> String {
-    let mut parts = vec![
-        match relative(next.tokens_per_sec_per_gpu, best.tokens_per_sec_per_gpu) {
-            Some(difference) if difference < 0.0 => {
-                format!("{} fewer tokens/s/GPU", change(difference))
-            }
-            Some(difference) => format!("{} more tokens/s/GPU", change(difference)),
-            None => "the same tokens/s/GPU".to_owned(),
-        },
-    ];
-    for (name, difference) in [
-        ("TTFT", relative(next.ttft_ms, best.ttft_ms)),
-        ("ITL", relative(next.itl_ms, best.itl_ms)),
-    ] {
+    let mut parts = vec![match relative(next.tokens_per_sec_per_gpu, best.tokens_per_sec_per_gpu) {
+        Some(difference) if difference < 0.0 => {
+            format!("{} fewer tokens/s/GPU", change(difference))
+        }
+        Some(difference) => format!("{} more tokens/s/GPU", change(difference)),
+        None => "the same tokens/s/GPU".to_owned(),
+    }];
+    for (name, difference) in
+        [("TTFT", relative(next.ttft_ms, best.ttft_ms)), ("ITL", relative(next.itl_ms, best.itl_ms))]
+    {
         if let Some(difference) = difference.filter(|difference| difference.abs() >= 0.05) {
             let side = if difference < 0.0 { "lower" } else { "higher" };
             parts.push(format!("{} {side} {name}", change(difference)));
         }
     }
     if next.gpus_used != best.gpus_used {
-        parts.push(format!(
-            "{} instead of {} GPUs in use",
-            next.gpus_used, best.gpus_used
-        ));
+        parts.push(format!("{} instead of {} GPUs in use", next.gpus_used, best.gpus_used));
     }
-    format!(
-        "Next best: {} {}, {}.",
-        serving(next),
-        layout_short(next),
-        parts.join(", ")
-    )
+    format!("Next best: {} {}, {}.", serving(next), layout_short(next), parts.join(", "))
 }
 
 /// What limits a point, such as `decode memory bandwidth`; none when no breakdown is at hand.
@@ -75,23 +64,16 @@ pub fn limited_by(explanation: &Explanation, point: &Point) -> Option<String> {
             _ => steps.iter().map(|step| (step, 1.0)).collect(),
         },
     };
-    weighed.sort_by(|(a, share_a), (b, share_b)| {
-        (b.total_ms * share_b).total_cmp(&(a.total_ms * share_a))
-    });
+    weighed.sort_by(|(a, share_a), (b, share_b)| (b.total_ms * share_b).total_cmp(&(a.total_ms * share_a)));
     let (step, _) = weighed.first()?;
     let bounds = [Bound::Compute, Bound::Memory, Bound::Network].map(|bound| {
         // From +0: an empty sum is -0, which would order before it.
-        let spent = step
-            .ops
-            .iter()
-            .filter(|op| op.bound == bound)
-            .fold(0.0, |sum, op| sum + op.ms);
+        let spent = step.ops.iter().filter(|op| op.bound == bound).fold(0.0, |sum, op| sum + op.ms);
         (bound, spent)
     });
     // The first of equals, so that the answer does not depend on anything else.
-    let (bound, spent) = bounds
-        .into_iter()
-        .reduce(|most, other| if other.1 > most.1 { other } else { most })?;
+    let (bound, spent) =
+        bounds.into_iter().reduce(|most, other| if other.1 > most.1 { other } else { most })?;
     if spent <= 0.0 {
         return None;
     }
@@ -115,11 +97,7 @@ fn find(steps: &[StepTime], kind: StepKind) -> Option<&StepTime> {
 /// Share of mixed steps, from `itl = share · mixed + (1 − share) · decode`.
 fn mixed_share(mixed_ms: f64, decode_ms: f64, itl_ms: f64) -> f64 {
     let gap = mixed_ms - decode_ms;
-    if gap > 0.0 {
-        ((itl_ms - decode_ms) / gap).clamp(0.0, 1.0)
-    } else {
-        1.0
-    }
+    if gap > 0.0 { ((itl_ms - decode_ms) / gap).clamp(0.0, 1.0) } else { 1.0 }
 }
 
 fn relative(value: f64, base: f64) -> Option<f64> {
@@ -135,15 +113,10 @@ pub fn evidence(evidence: Evidence) -> String {
 /// What the latencies rest on, in a sentence.
 pub fn evidence_detail(evidence: Evidence) -> String {
     let formulas = (1.0 - evidence.measured - evidence.held).max(0.0);
-    let mut parts = vec![format!(
-        "{} of the time comes from measurements on this GPU",
-        percent(evidence.measured)
-    )];
+    let mut parts =
+        vec![format!("{} of the time comes from measurements on this GPU", percent(evidence.measured))];
     if evidence.held > 0.0005 {
-        parts.push(format!(
-            "{} from the nearest measurement at the same efficiency",
-            change(evidence.held)
-        ));
+        parts.push(format!("{} from the nearest measurement at the same efficiency", change(evidence.held)));
     }
     if formulas > 0.0005 {
         parts.push(format!("{} from formulas", change(formulas)));
@@ -153,21 +126,9 @@ pub fn evidence_detail(evidence: Evidence) -> String {
 
 /// Stages of the funnel with how many candidates are left after each.
 pub fn funnel_stages(funnel: &Funnel, scenario: &Scenario) -> [(&'static str, u64); 7] {
-    let second = if scenario.sla.request_latency_ms.is_some() {
-        "meet latency"
-    } else {
-        "meet ITL"
-    };
+    let second = if scenario.sla.request_latency_ms.is_some() { "meet latency" } else { "meet ITL" };
     // In full, so that a new stage cannot be forgotten here.
-    let &Funnel {
-        tried,
-        fit_memory,
-        fit_kv,
-        measured,
-        meet_ttft,
-        meet_itl,
-        frontier,
-    } = funnel;
+    let &Funnel { tried, fit_memory, fit_kv, measured, meet_ttft, meet_itl, frontier } = funnel;
     [
         ("tried", tried),
         ("fit memory", fit_memory),
@@ -201,39 +162,23 @@ mod tests {
     use crate::source::Source;
 
     fn step(kind: StepKind, times: [f64; 3]) -> StepTime {
-        let ops = [Bound::Compute, Bound::Memory, Bound::Network]
-            .into_iter()
-            .zip(times)
-            .map(|(bound, ms)| OpTime {
-                name: "op".to_owned(),
-                ms,
-                sol_ms: None,
-                bound,
-                source: Source::Silicon,
+        let ops =
+            [Bound::Compute, Bound::Memory, Bound::Network].into_iter().zip(times).map(|(bound, ms)| {
+                OpTime { name: "op".to_owned(), ms, sol_ms: None, bound, source: Source::Silicon }
             });
-        StepTime {
-            kind,
-            total_ms: times.iter().sum(),
-            ops: ops.collect(),
-        }
+        StepTime { kind, total_ms: times.iter().sum(), ops: ops.collect() }
     }
 
     #[test]
     fn the_slower_side_of_the_rate_match_limits() {
         let mut explanation = Explanation {
-            steps: vec![
-                step(StepKind::Prefill, [90.0, 5.0, 6.0]),
-                step(StepKind::Decode, [2.0, 20.0, 3.0]),
-            ],
+            steps: vec![step(StepKind::Prefill, [90.0, 5.0, 6.0]), step(StepKind::Decode, [2.0, 20.0, 3.0])],
             prefill_over_decode: Some(0.8),
         };
         let point = samples::disagg();
         assert_eq!(limited_by(&explanation, &point).unwrap(), "prefill compute");
         explanation.prefill_over_decode = Some(1.2);
-        assert_eq!(
-            limited_by(&explanation, &point).unwrap(),
-            "decode memory bandwidth"
-        );
+        assert_eq!(limited_by(&explanation, &point).unwrap(), "decode memory bandwidth");
     }
 
     #[test]
@@ -247,24 +192,15 @@ mod tests {
         };
         let mut point = samples::agg();
         point.itl_ms = 26.0;
-        assert_eq!(
-            limited_by(&explanation, &point).unwrap(),
-            "decode communication between GPUs"
-        );
+        assert_eq!(limited_by(&explanation, &point).unwrap(), "decode communication between GPUs");
         point.itl_ms = 100.0;
-        assert_eq!(
-            limited_by(&explanation, &point).unwrap(),
-            "mixed-step compute"
-        );
+        assert_eq!(limited_by(&explanation, &point).unwrap(), "mixed-step compute");
     }
 
     #[test]
     fn without_a_breakdown_nothing_is_claimed() {
         assert_eq!(limited_by(&Explanation::default(), &samples::agg()), None);
-        let empty = Explanation {
-            steps: vec![step(StepKind::Decode, [0.0; 3])],
-            prefill_over_decode: None,
-        };
+        let empty = Explanation { steps: vec![step(StepKind::Decode, [0.0; 3])], prefill_over_decode: None };
         assert_eq!(limited_by(&empty, &samples::agg()), None);
     }
 
@@ -291,48 +227,28 @@ mod tests {
 
     #[test]
     fn evidence_never_claims_more_than_there_is() {
-        let some = Evidence {
-            measured: 0.939,
-            held: 0.04,
-        };
+        let some = Evidence { measured: 0.939, held: 0.04 };
         assert_eq!(evidence(some), "silicon 93 %");
         assert_eq!(
             evidence_detail(some),
             "93 % of the time comes from measurements on this GPU, 4 % from the nearest measurement at the same efficiency, 2 % from formulas."
         );
-        let all = Evidence {
-            measured: 1.0,
-            held: 0.0,
-        };
-        assert_eq!(
-            evidence_detail(all),
-            "100 % of the time comes from measurements on this GPU."
-        );
+        let all = Evidence { measured: 1.0, held: 0.0 };
+        assert_eq!(evidence_detail(all), "100 % of the time comes from measurements on this GPU.");
     }
 
     #[test]
     fn the_funnel_names_the_target_it_used() {
-        let funnel = Funnel {
-            tried: 12408,
-            frontier: 23,
-            ..Funnel::default()
-        };
+        let funnel = Funnel { tried: 12408, frontier: 23, ..Funnel::default() };
         let mut scenario = Scenario::default();
         assert_eq!(funnel_stages(&funnel, &scenario)[0], ("tried", 12408));
         assert_eq!(funnel_stages(&funnel, &scenario)[5].0, "meet ITL");
-        assert_eq!(
-            funnel_stages(&funnel, &scenario)[6],
-            ("on the frontier", 23)
-        );
+        assert_eq!(funnel_stages(&funnel, &scenario)[6], ("on the frontier", 23));
         scenario.sla.request_latency_ms = Some(9000.0);
         assert_eq!(funnel_stages(&funnel, &scenario)[5].0, "meet latency");
-        assert_eq!(
-            announcement(&funnel, None),
-            "12,408 tried, nothing meets the SLO."
-        );
+        assert_eq!(announcement(&funnel, None), "12,408 tried, nothing meets the SLO.");
         assert!(
-            announcement(&funnel, Some(&samples::agg()))
-                .contains("best 800 tokens/s/GPU, aggregated tp8")
+            announcement(&funnel, Some(&samples::agg())).contains("best 800 tokens/s/GPU, aggregated tp8")
         );
     }
 }

@@ -6,11 +6,7 @@ use crate::view::{Layout, Point, Worker};
 
 /// `aggregated` or `disaggregated`.
 pub fn serving(point: &Point) -> &'static str {
-    if point.is_disagg() {
-        "disaggregated"
-    } else {
-        "aggregated"
-    }
+    if point.is_disagg() { "disaggregated" } else { "aggregated" }
 }
 
 /// One replica: `5P (tp2) : 6D (tp1)`, or `tp4`.
@@ -63,9 +59,7 @@ pub fn gpus_idle(point: &Point, scenario: &Scenario) -> Option<String> {
     let Goal::Gpus(budget) = scenario.goal else {
         return None;
     };
-    let idle = budget
-        .checked_sub(point.gpus_used)
-        .filter(|&idle| idle > 0)?;
+    let idle = budget.checked_sub(point.gpus_used).filter(|&idle| idle > 0)?;
     Some(format!("{idle} of {} stay idle", number_of(budget, "GPU")))
 }
 
@@ -81,20 +75,9 @@ pub(super) mod samples {
     use crate::source::Evidence;
 
     fn worker(tp: u32, batch: u32, count: u32) -> Worker {
-        let memory = MemoryUse {
-            weights: 0.0,
-            kv_cache: 0.0,
-            activations: 0.0,
-            comm: 0.0,
-            other: 0.0,
-            capacity: 1.0,
-        };
-        Worker {
-            parallel: Parallel::dense(tp, 1, 1),
-            batch,
-            count,
-            memory,
-        }
+        let memory =
+            MemoryUse { weights: 0.0, kv_cache: 0.0, activations: 0.0, comm: 0.0, other: 0.0, capacity: 1.0 };
+        Worker { parallel: Parallel::dense(tp, 1, 1), batch, count, memory }
     }
 
     fn point(layout: Layout, replicas: u32, gpus_used: u32) -> Point {
@@ -109,10 +92,7 @@ pub(super) mod samples {
             tokens_per_sec_per_user: 33.9,
             requests_per_sec: 51.2,
             concurrency: 700,
-            evidence: Evidence {
-                measured: 0.93,
-                held: 0.04,
-            },
+            evidence: Evidence { measured: 0.93, held: 0.04 },
             meets_ttft: true,
             meets_itl: true,
         }
@@ -120,26 +100,12 @@ pub(super) mod samples {
 
     /// 2 × (5P tp2 : 6D tp1) on 32 GPUs.
     pub(crate) fn disagg() -> Point {
-        point(
-            Layout::Disagg {
-                prefill: worker(2, 1, 10),
-                decode: worker(1, 22, 12),
-            },
-            2,
-            32,
-        )
+        point(Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(1, 22, 12) }, 2, 32)
     }
 
     /// 5 × tp8 on 40 GPUs.
     pub(crate) fn agg() -> Point {
-        point(
-            Layout::Agg {
-                worker: worker(8, 16, 5),
-                ctx_tokens: 4096,
-            },
-            5,
-            40,
-        )
+        point(Layout::Agg { worker: worker(8, 16, 5), ctx_tokens: 4096 }, 5, 40)
     }
 }
 
@@ -152,10 +118,7 @@ mod tests {
         let point = samples::disagg();
         assert_eq!(layout_short(&point), "5P (tp2) : 6D (tp1)");
         assert_eq!(layout_total(&point), "2 replicas × 16 GPUs = 32");
-        assert_eq!(
-            gpus_decomposed(&point),
-            "32 GPUs = 2 replicas × 16 (5 × 2 prefill + 6 × 1 decode)"
-        );
+        assert_eq!(gpus_decomposed(&point), "32 GPUs = 2 replicas × 16 (5 × 2 prefill + 6 × 1 decode)");
         assert_eq!(serving(&point), "disaggregated");
         let point = samples::agg();
         assert_eq!(layout_short(&point), "tp8");
@@ -174,19 +137,10 @@ mod tests {
 
     #[test]
     fn idle_gpus_are_named() {
-        let scenario = Scenario {
-            goal: Goal::Gpus(36),
-            ..Scenario::default()
-        };
-        assert_eq!(
-            gpus_idle(&samples::disagg(), &scenario).unwrap(),
-            "4 of 36 GPUs stay idle"
-        );
+        let scenario = Scenario { goal: Goal::Gpus(36), ..Scenario::default() };
+        assert_eq!(gpus_idle(&samples::disagg(), &scenario).unwrap(), "4 of 36 GPUs stay idle");
         assert_eq!(gpus_idle(&samples::disagg(), &Scenario::default()), None);
-        let load = Scenario {
-            goal: Goal::RequestRate(3.0),
-            ..Scenario::default()
-        };
+        let load = Scenario { goal: Goal::RequestRate(3.0), ..Scenario::default() };
         assert_eq!(gpus_idle(&samples::disagg(), &load), None);
     }
 }

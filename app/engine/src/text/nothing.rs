@@ -20,10 +20,7 @@ pub fn suggestions(nearest: &Nearest, scenario: &Scenario) -> Vec<Suggestion> {
     if let Some(ttft) = nearest.ttft_ms.map(round_up) {
         let mut changed = scenario.clone();
         changed.sla.ttft_ms = ttft;
-        out.push(Suggestion {
-            label: format!("TTFT {} ms", typed(ttft)),
-            scenario: changed,
-        });
+        out.push(Suggestion { label: format!("TTFT {} ms", typed(ttft)), scenario: changed });
     }
     if let Some(target) = nearest.itl_ms.map(round_up) {
         let mut changed = scenario.clone();
@@ -34,20 +31,11 @@ pub fn suggestions(nearest: &Nearest, scenario: &Scenario) -> Vec<Suggestion> {
             changed.sla.itl_ms = target;
             format!("ITL {} ms", typed(target))
         };
-        out.push(Suggestion {
-            label,
-            scenario: changed,
-        });
+        out.push(Suggestion { label, scenario: changed });
     }
     if let (Some(gpus), Goal::Gpus(_)) = (nearest.gpus, scenario.goal) {
-        let changed = Scenario {
-            goal: Goal::Gpus(gpus),
-            ..scenario.clone()
-        };
-        out.push(Suggestion {
-            label: number_of(gpus, "GPU"),
-            scenario: changed,
-        });
+        let changed = Scenario { goal: Goal::Gpus(gpus), ..scenario.clone() };
+        out.push(Suggestion { label: number_of(gpus, "GPU"), scenario: changed });
     }
     out
 }
@@ -55,16 +43,10 @@ pub fn suggestions(nearest: &Nearest, scenario: &Scenario) -> Vec<Suggestion> {
 /// Nothing meets the SLO, and what comes nearest.
 pub fn nothing_fits(nearest: &Nearest, scenario: &Scenario) -> Message {
     let targets = match scenario.sla.request_latency_ms {
-        Some(latency) => format!(
-            "TTFT {} ms and request latency {} ms",
-            typed(scenario.sla.ttft_ms),
-            typed(latency)
-        ),
-        None => format!(
-            "TTFT {} ms and ITL {} ms",
-            typed(scenario.sla.ttft_ms),
-            typed(scenario.sla.itl_ms)
-        ),
+        Some(latency) => {
+            format!("TTFT {} ms and request latency {} ms", typed(scenario.sla.ttft_ms), typed(latency))
+        }
+        None => format!("TTFT {} ms and ITL {} ms", typed(scenario.sla.ttft_ms), typed(scenario.sla.itl_ms)),
     };
     let place = match scenario.goal {
         Goal::Gpus(gpus) => format!(" on {}", number_of(gpus, "GPU")),
@@ -73,10 +55,8 @@ pub fn nothing_fits(nearest: &Nearest, scenario: &Scenario) -> Message {
             format!(" with {} requests in flight", count(u64::from(requests)))
         }
     };
-    let labels: Vec<String> = suggestions(nearest, scenario)
-        .into_iter()
-        .map(|suggestion| suggestion.label)
-        .collect();
+    let labels: Vec<String> =
+        suggestions(nearest, scenario).into_iter().map(|suggestion| suggestion.label).collect();
     if labels.is_empty() {
         return Message::new(
             "Nothing fits",
@@ -100,11 +80,7 @@ mod tests {
 
     #[test]
     fn each_way_out_is_one_tap() {
-        let nearest = Nearest {
-            ttft_ms: Some(612.3),
-            itl_ms: Some(34.01),
-            gpus: Some(48),
-        };
+        let nearest = Nearest { ttft_ms: Some(612.3), itl_ms: Some(34.01), gpus: Some(48) };
         let scenario = Scenario::default();
         let taps = suggestions(&nearest, &scenario);
         let labels: Vec<&str> = taps.iter().map(|tap| tap.label.as_str()).collect();
@@ -114,40 +90,21 @@ mod tests {
         assert_eq!(taps[1].scenario.sla.ttft_ms, 500.0);
         assert_eq!(taps[2].scenario.goal, Goal::Gpus(48));
         let message = nothing_fits(&nearest, &scenario);
-        assert!(
-            message
-                .detail
-                .contains("TTFT 500 ms and ITL 30 ms on 32 GPUs"),
-            "{message}"
-        );
-        assert!(
-            message
-                .action
-                .contains("TTFT 613 ms, ITL 34.1 ms or 48 GPUs"),
-            "{message}"
-        );
+        assert!(message.detail.contains("TTFT 500 ms and ITL 30 ms on 32 GPUs"), "{message}");
+        assert!(message.action.contains("TTFT 613 ms, ITL 34.1 ms or 48 GPUs"), "{message}");
     }
 
     #[test]
     fn request_latency_stands_in_for_itl() {
-        let mut scenario = Scenario {
-            goal: Goal::RequestRate(8.0),
-            ..Scenario::default()
-        };
+        let mut scenario = Scenario { goal: Goal::RequestRate(8.0), ..Scenario::default() };
         scenario.sla.request_latency_ms = Some(9000.0);
-        let nearest = Nearest {
-            ttft_ms: None,
-            itl_ms: Some(12_000.4),
-            gpus: Some(4),
-        };
+        let nearest = Nearest { ttft_ms: None, itl_ms: Some(12_000.4), gpus: Some(4) };
         let taps = suggestions(&nearest, &scenario);
         assert_eq!(taps.len(), 1);
         assert_eq!(taps[0].label, "request latency 12,001 ms");
         assert_eq!(taps[0].scenario.sla.request_latency_ms, Some(12_001.0));
         assert!(
-            nothing_fits(&nearest, &scenario)
-                .detail
-                .contains("request latency 9,000 ms at 8 requests/s")
+            nothing_fits(&nearest, &scenario).detail.contains("request latency 9,000 ms at 8 requests/s")
         );
     }
 

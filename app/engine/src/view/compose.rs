@@ -128,14 +128,21 @@ impl<'a> Prefills<'a> {
     }
 }
 
-fn best_pair(row: &DecodeRow, prefills: &Prefills<'_>, scenario: &Scenario, target: &Target) -> Option<Point> {
+fn best_pair(
+    row: &DecodeRow,
+    prefills: &Prefills<'_>,
+    scenario: &Scenario,
+    target: &Target,
+) -> Option<Point> {
     let best = |rows: &[&PrefillRow], must_meet: bool| {
         rows.iter()
             .filter(|prefill| !must_meet || target.meets_rest(prefill.ttft_ms, row.itl_ms))
             .filter_map(|prefill| pair(prefill, row, scenario, target))
             .min_by(|a, b| super::compare(a, b, scenario.goal).then(a.ttft_ms.total_cmp(&b.ttft_ms)))
     };
-    best(&prefills.within, true).or_else(|| best(&prefills.within, false)).or_else(|| best(&prefills.fastest, false))
+    best(&prefills.within, true)
+        .or_else(|| best(&prefills.within, false))
+        .or_else(|| best(&prefills.fastest, false))
 }
 
 fn pair(prefill: &PrefillRow, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Point> {
@@ -158,7 +165,8 @@ fn pair(prefill: &PrefillRow, decode: &DecodeRow, scenario: &Scenario, target: &
 
 fn split(prefill: &PrefillRow, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Split> {
     let size = (prefill.parallel.gpus(), decode.parallel.gpus());
-    let rate = (prefill.requests_per_sec * disagg::PREFILL_RATE, decode.requests_per_sec * disagg::DECODE_RATE);
+    let rate =
+        (prefill.requests_per_sec * disagg::PREFILL_RATE, decode.requests_per_sec * disagg::DECODE_RATE);
     match scenario.goal {
         Goal::Gpus(budget) => within_budget(size, rate, budget),
         Goal::RequestRate(load) => Some(workers(size, rate, needed(load, rate.0)?, needed(load, rate.1)?)),
@@ -189,11 +197,16 @@ fn within_budget(size: (u32, u32), rate: (f64, f64), budget: u32) -> Option<Spli
     while lo < hi {
         let mid = lo + (hi - lo).div_ceil(2);
         let split = at(mid);
-        if f64::from(split.decode) * rate.1 <= f64::from(split.prefill) * rate.0 { lo = mid } else { hi = mid - 1 }
+        if f64::from(split.decode) * rate.1 <= f64::from(split.prefill) * rate.0 {
+            lo = mid;
+        } else {
+            hi = mid - 1;
+        }
     }
-    let best = [lo, (lo + 1).min(most)].map(at).into_iter().reduce(|a, b| {
-        if b.requests_per_sec > a.requests_per_sec { b } else { a }
-    })?;
+    let best = [lo, (lo + 1).min(most)]
+        .map(at)
+        .into_iter()
+        .reduce(|a, b| if b.requests_per_sec > a.requests_per_sec { b } else { a })?;
     // Workers beyond what the slower side needs would idle.
     let enough = |count: u32, each: f64| {
         let exact = (best.requests_per_sec / each).ceil() as u32;
@@ -233,7 +246,10 @@ mod tests {
                         let spare = |x: u32, y: u32| {
                             x >= 1 && y >= 1 && workers((gp, gd), rate, x, y).requests_per_sec >= want
                         };
-                        assert!(!spare(split.prefill - 1, split.decode) && !spare(split.prefill, split.decode - 1));
+                        assert!(
+                            !spare(split.prefill - 1, split.decode)
+                                && !spare(split.prefill, split.decode - 1)
+                        );
                     }
                 }
             }

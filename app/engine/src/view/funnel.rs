@@ -23,7 +23,12 @@ pub(super) fn count(rows: &Rows, scenario: &Scenario, target: &Target, view: &Vi
         for p in &tally.prefill {
             let fits = |d: &&Stages| target.fits(p.gpus + d.gpus);
             for d in tally.decode.iter().filter(fits) {
-                add(p.tried * d.tried, p.fit_memory * d.fit_memory, p.fit_kv * d.fit_kv, p.measured * d.measured);
+                add(
+                    p.tried * d.tried,
+                    p.fit_memory * d.fit_memory,
+                    p.fit_kv * d.fit_kv,
+                    p.measured * d.measured,
+                );
             }
         }
     }
@@ -42,7 +47,9 @@ pub(super) fn count(rows: &Rows, scenario: &Scenario, target: &Target, view: &Vi
 fn meeting(rows: &Rows, scenario: &Scenario, target: &Target) -> (u64, u64) {
     let (mut ttft, mut both) = (0, 0);
     if scenario.serving.agg() {
-        for row in rows.agg.iter().filter(|row| target.fits(row.parallel.gpus()) && target.meets_ttft(row.ttft_ms)) {
+        for row in
+            rows.agg.iter().filter(|row| target.fits(row.parallel.gpus()) && target.meets_ttft(row.ttft_ms))
+        {
             ttft += 1;
             both += u64::from(target.meets_rest(row.ttft_ms, row.itl_ms));
         }
@@ -80,7 +87,9 @@ pub(super) fn nearest(rows: &Rows, scenario: &Scenario, target: &Target, view: &
     let mut out = Nearest::default();
     let mut offer = |gpus: u32, ttft_ms: f64, itl_ms: f64| {
         let (ttft, rest) = (target.meets_ttft(ttft_ms), target.meets_rest(ttft_ms, itl_ms));
-        let least = |have: &mut Option<f64>, value: f64| *have = Some(have.map_or(value, |have| have.min(value)));
+        let least = |have: &mut Option<f64>, value: f64| {
+            *have = Some(have.map_or(value, |have| have.min(value)));
+        };
         if ttft && rest {
             out.gpus = Some(out.gpus.map_or(gpus, |have| have.min(gpus)));
         }
@@ -88,7 +97,8 @@ pub(super) fn nearest(rows: &Rows, scenario: &Scenario, target: &Target, view: &
             least(&mut out.ttft_ms, ttft_ms);
         }
         if target.fits(gpus) && ttft {
-            let reached = if target.request_latency_ms.is_some() { target.latency(ttft_ms, itl_ms) } else { itl_ms };
+            let reached =
+                if target.request_latency_ms.is_some() { target.latency(ttft_ms, itl_ms) } else { itl_ms };
             least(&mut out.itl_ms, reached);
         }
     };

@@ -42,10 +42,7 @@ pub(crate) fn join(merge: &mut Merge) {
         let rest = |key: &[Key]| key.split_last().map(|(_, rest)| rest.to_vec());
         let twin = joined.iter_mut().find(|(other, twin)| {
             rest(other) == rest(&key)
-                && twin
-                    .iter()
-                    .map(|leaf| leaf.sequence)
-                    .eq(leaves.iter().map(|leaf| leaf.sequence))
+                && twin.iter().map(|leaf| leaf.sequence).eq(leaves.iter().map(|leaf| leaf.sequence))
         });
         match twin {
             Some((other, _)) => {

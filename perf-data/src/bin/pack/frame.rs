@@ -42,13 +42,8 @@ impl Frame {
                 let reader = group.get_column_reader(at)?;
                 let levels = about.max_def_level();
                 let column = columns.entry(about.name().to_owned());
-                read_column(
-                    reader,
-                    count,
-                    levels,
-                    column.or_insert_with(|| empty(about.physical_type())),
-                )
-                .with_context(|| format!("reading column {}", about.name()))?;
+                read_column(reader, count, levels, column.or_insert_with(|| empty(about.physical_type())))
+                    .with_context(|| format!("reading column {}", about.name()))?;
             }
         }
         Ok(Self { columns, rows })
@@ -107,8 +102,7 @@ fn cells<T: DataType>(
     let mut filled = Vec::new();
     let mut read = 0;
     while read < count {
-        let (records, _, _) =
-            reader.read_records(count - read, Some(&mut filled), None, &mut values)?;
+        let (records, _, _) = reader.read_records(count - read, Some(&mut filled), None, &mut values)?;
         if records == 0 {
             bail!("{read} of {count} rows");
         }
@@ -118,16 +112,7 @@ fn cells<T: DataType>(
         return Ok(values.into_iter().map(Some).collect());
     }
     let mut values = values.into_iter();
-    Ok(filled
-        .iter()
-        .map(|level| {
-            if *level == levels {
-                values.next()
-            } else {
-                None
-            }
-        })
-        .collect())
+    Ok(filled.iter().map(|level| if *level == levels { values.next() } else { None }).collect())
 }
 
 /// One row of a file.
@@ -149,9 +134,9 @@ impl<'a> Row<'a> {
         match self.frame.columns.get(column) {
             Some(Column::Int(cells)) => cells[self.at],
             // Whole numbers that some files keep as floats because of empty cells.
-            Some(Column::Float(cells)) => cells[self.at]
-                .filter(|cell| cell.fract() == 0.0)
-                .map(|cell| cell as i64),
+            Some(Column::Float(cells)) => {
+                cells[self.at].filter(|cell| cell.fract() == 0.0).map(|cell| cell as i64)
+            }
             _ => None,
         }
     }

@@ -22,11 +22,7 @@ pub(crate) fn default_lane(
     sm: Option<u64>,
 ) -> Result<Option<String>> {
     let all = wheel.yaml("attention_lane_defaults.yaml")?;
-    let versions = all
-        .get(backend)
-        .and_then(Value::as_mapping)
-        .into_iter()
-        .flatten();
+    let versions = all.get(backend).and_then(Value::as_mapping).into_iter().flatten();
     let applicable = versions
         .filter_map(|(name, lanes)| Some((release(name.as_str()?), lanes)))
         .filter(|(found, _)| *found <= release(version))
@@ -39,9 +35,7 @@ pub(crate) fn default_lane(
 fn release(version: &str) -> Vec<u64> {
     let mut numbers = Vec::new();
     for segment in version.split('.') {
-        let digits = segment
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(segment.len());
+        let digits = segment.find(|c: char| !c.is_ascii_digit()).unwrap_or(segment.len());
         numbers.extend(segment[..digits].parse::<u64>().ok());
         if digits < segment.len() {
             break;
@@ -81,11 +75,7 @@ pub(crate) fn order(merge: &Merge, default: Option<&str>) -> Vec<String> {
         Some(pinned) => [vec![pinned], walk(&primary), walk(&merged)].concat(),
     };
     let mut lanes: Vec<String> = Vec::new();
-    for lane in preferred
-        .into_iter()
-        .filter(|lane| merged.contains_key(lane))
-        .chain(seen)
-    {
+    for lane in preferred.into_iter().filter(|lane| merged.contains_key(lane)).chain(seen) {
         if lanes.iter().all(|other| other != lane) {
             lanes.push(lane.into());
         }
@@ -96,16 +86,10 @@ pub(crate) fn order(merge: &Merge, default: Option<&str>) -> Vec<String> {
 /// Shared lanes, the default lane, all others; among them the one that covers most first.
 fn walk<'a>(cover: &Cover<'a>) -> Vec<&'a str> {
     let group = |lane: &str| {
-        if KNOWN.contains(&lane) {
-            0
-        } else {
-            1 + u8::from(lane != DEFAULT)
-        }
+        if KNOWN.contains(&lane) { 0 } else { 1 + u8::from(lane != DEFAULT) }
     };
     let mut lanes: Vec<_> = cover.iter().collect();
-    lanes.sort_by_key(|(lane, (slices, rows))| {
-        (group(lane), Reverse(*slices), Reverse(*rows), **lane)
-    });
+    lanes.sort_by_key(|(lane, (slices, rows))| (group(lane), Reverse(*slices), Reverse(*rows), **lane));
     lanes.into_iter().map(|(lane, _)| *lane).collect()
 }
 
@@ -121,16 +105,7 @@ mod tests {
             for row in 0..*rows {
                 let key = vec![Key::from(*lane), Key::Int(number)];
                 let place = [row as u32, 0, 0, 0];
-                merge.add(
-                    key,
-                    Leaf {
-                        place,
-                        value: 1.0,
-                        source: 0,
-                        sequence: 0,
-                        primary: *primary,
-                    },
-                );
+                merge.add(key, Leaf { place, value: 1.0, source: 0, sequence: 0, primary: *primary });
             }
         }
         merge
@@ -144,20 +119,9 @@ mod tests {
 
     #[test]
     fn documented_lane_then_own_lanes_then_borrowed_ones() {
-        let merge = table(&[
-            ("other", 9, true),
-            ("triton", 5, false),
-            ("fa3", 1, true),
-            ("fla", 2, true),
-        ]);
-        assert_eq!(
-            order(&merge, Some("fa3")),
-            ["fa3", "fla", "other", "triton"]
-        );
-        assert_eq!(
-            order(&merge, Some("default")),
-            ["fla", "fa3", "other", "triton"]
-        );
+        let merge = table(&[("other", 9, true), ("triton", 5, false), ("fa3", 1, true), ("fla", 2, true)]);
+        assert_eq!(order(&merge, Some("fa3")), ["fa3", "fla", "other", "triton"]);
+        assert_eq!(order(&merge, Some("default")), ["fla", "fa3", "other", "triton"]);
     }
 
     #[test]

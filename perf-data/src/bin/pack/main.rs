@@ -41,16 +41,8 @@ fn main() -> Result<()> {
     for (system, description) in &systems {
         for backend in BACKENDS {
             let version = current(&versions, system, backend)?;
-            let pair = Pair {
-                system,
-                description,
-                backend,
-                version,
-                source: &source,
-            };
-            let built = pair
-                .build(&mut wheel)
-                .with_context(|| format!("{system}/{backend} {version}"))?;
+            let pair = Pair { system, description, backend, version, source: &source };
+            let built = pair.build(&mut wheel).with_context(|| format!("{system}/{backend} {version}"))?;
             if let Some(built) = built {
                 eprintln!("{system}/{backend} {version}: {}", summary(&built));
                 packs.push(built);
@@ -67,10 +59,7 @@ fn arguments() -> Result<(PathBuf, PathBuf)> {
         let place = match name.to_str() {
             Some("--wheel") => &mut wheel,
             Some("--out") => &mut out,
-            _ => bail!(
-                "unknown argument {}; usage: pack --wheel FILE --out DIR",
-                name.display()
-            ),
+            _ => bail!("unknown argument {}; usage: pack --wheel FILE --out DIR", name.display()),
         };
         *place = arguments.next().map(PathBuf::from);
     }
@@ -80,9 +69,7 @@ fn arguments() -> Result<(PathBuf, PathBuf)> {
 /// A string of `SOURCES.toml`.
 fn pinned(field: &str) -> Result<&'static str> {
     let mut pairs = SOURCES.lines().filter_map(|line| line.split_once(" = "));
-    let value = pairs
-        .find(|(name, _)| *name == field)
-        .map(|(_, value)| value.trim().trim_matches('"'));
+    let value = pairs.find(|(name, _)| *name == field).map(|(_, value)| value.trim().trim_matches('"'));
     value.with_context(|| format!("SOURCES.toml has no {field}"))
 }
 
@@ -92,35 +79,21 @@ fn current<'a>(versions: &'a Value, system: &str, backend: &str) -> Result<&'a s
     let overridden = versions.get("overrides").and_then(|all| all.get(system));
     entry(overridden)
         .or_else(|| entry(versions.get("defaults")))
-        .with_context(|| {
-            format!("query_versions.yaml has no current version of {backend} for {system}")
-        })
+        .with_context(|| format!("query_versions.yaml has no current version of {backend} for {system}"))
 }
 
 fn summary(built: &Built) -> String {
     let rows: usize = built.rows.iter().map(|(_, rows)| rows).sum();
     let bytes: u64 = built.entry.files.iter().map(|file| file.bytes).sum();
-    format!(
-        "{} files, {rows} rows, {} kB",
-        built.contents.len(),
-        bytes.div_ceil(1000)
-    )
+    format!("{} files, {rows} rows, {} kB", built.contents.len(), bytes.div_ceil(1000))
 }
 
-fn write(
-    out: &Path,
-    source: &str,
-    systems: &BTreeMap<String, Value>,
-    packs: Vec<Built>,
-) -> Result<()> {
+fn write(out: &Path, source: &str, systems: &BTreeMap<String, Value>, packs: Vec<Built>) -> Result<()> {
     let folder = out.join("packs");
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for entry in fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "pack")
-        {
+        if path.extension().is_some_and(|extension| extension == "pack") {
             fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
     }
@@ -140,19 +113,9 @@ fn write(
         entries.push(built.entry);
     }
     ensure!(!entries.is_empty(), "the wheel holds no tables");
-    let index = Index {
-        format: FORMAT_VERSION,
-        source: source.into(),
-        packs: entries,
-    };
-    put(
-        &folder.join("index.json"),
-        (serde_json::to_string_pretty(&index)? + "\n").as_bytes(),
-    )?;
-    put(
-        &out.join("systems.json"),
-        systems::json(systems)?.as_bytes(),
-    )?;
+    let index = Index { format: FORMAT_VERSION, source: source.into(), packs: entries };
+    put(&folder.join("index.json"), (serde_json::to_string_pretty(&index)? + "\n").as_bytes())?;
+    put(&out.join("systems.json"), systems::json(systems)?.as_bytes())?;
     let tests = out.join("tests");
     fs::create_dir_all(&tests).with_context(|| format!("creating {}", tests.display()))?;
     put(&tests.join("rows.tsv"), rows.as_bytes())?;

@@ -58,13 +58,7 @@ pub(crate) fn slice(key: Vec<Key>, leaves: &[Leaf], axes: usize) -> Slice {
     let mut previous: Option<&Place> = None;
     for Leaf { place, .. } in leaves {
         // The outermost axis on which this leaf differs from the one before; everything inside it is new.
-        let shared = previous.map(|previous| {
-            previous
-                .iter()
-                .zip(place)
-                .take_while(|(a, b)| a == b)
-                .count()
-        });
+        let shared = previous.map(|previous| previous.iter().zip(place).take_while(|(a, b)| a == b).count());
         for (at, level) in levels.iter_mut().enumerate().skip(shared.unwrap_or(0)) {
             if shared.is_none_or(|shared| at > shared) {
                 level.starts.push(level.keys.len() as u32);
@@ -112,21 +106,10 @@ mod tests {
 
     #[test]
     fn rows_become_a_sorted_ragged_tree() {
-        let rows = [
-            (0, [8, 1], 3.0),
-            (0, [2, 4], 2.0),
-            (1, [2, 1], 1.0),
-            (1, [16, 9], 4.0),
-        ];
+        let rows = [(0, [8, 1], 3.0), (0, [2, 4], 2.0), (1, [2, 1], 1.0), (1, [16, 9], 4.0)];
         let grid = settled(Wins::First, &rows).grid;
-        let outer = Level {
-            keys: vec![2, 8, 16],
-            starts: vec![0, 3],
-        };
-        let inner = Level {
-            keys: vec![1, 4, 1, 9],
-            starts: vec![0, 2, 3, 4],
-        };
+        let outer = Level { keys: vec![2, 8, 16], starts: vec![0, 3] };
+        let inner = Level { keys: vec![1, 4, 1, 9], starts: vec![0, 2, 3, 4] };
         assert_eq!(grid.levels, [outer, inner]);
         assert_eq!(grid.values, [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(grid.tiers, [1, 0, 0, 1]);
@@ -134,13 +117,7 @@ mod tests {
 
     #[test]
     fn the_first_file_wins_and_the_table_says_which_row_of_it() {
-        let rows = [
-            (0, [1, 1], 1.0),
-            (0, [1, 1], 2.0),
-            (1, [1, 1], 3.0),
-            (1, [1, 2], 4.0),
-            (1, [1, 2], 5.0),
-        ];
+        let rows = [(0, [1, 1], 1.0), (0, [1, 1], 2.0), (1, [1, 1], 3.0), (1, [1, 2], 4.0), (1, [1, 2], 5.0)];
         assert_eq!(settled(Wins::First, &rows).grid.values, [1.0, 4.0]);
         assert_eq!(settled(Wins::Last, &rows).grid.values, [2.0, 5.0]);
     }

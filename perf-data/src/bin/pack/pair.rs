@@ -38,11 +38,7 @@ pub(crate) struct Built {
 impl Pair<'_> {
     /// Builds the pack, or nothing if no table of this backend was published for the system.
     pub(crate) fn build(&self, wheel: &mut Wheel) -> Result<Option<Built>> {
-        let root = self
-            .description
-            .get("data_dir")
-            .and_then(Value::as_str)
-            .context("no data_dir")?;
+        let root = self.description.get("data_dir").and_then(Value::as_str).context("no data_dir")?;
         let resolver = Resolver::new(wheel, root, self.backend, self.version)?;
         if !resolver.has_data(wheel) {
             return Ok(None);
@@ -54,18 +50,12 @@ impl Pair<'_> {
             id: String::new(),
             files: Vec::new(),
         };
-        let mut built = Built {
-            entry,
-            contents: Vec::new(),
-            rows: Vec::new(),
-            spots: Vec::new(),
-        };
+        let mut built = Built { entry, contents: Vec::new(), rows: Vec::new(), spots: Vec::new() };
         for family in FAMILIES {
             let mut tables = Vec::new();
             for spec in family.tables {
-                let merge = self
-                    .read(wheel, &resolver, spec)
-                    .with_context(|| format!("table {}", spec.name))?;
+                let merge =
+                    self.read(wheel, &resolver, spec).with_context(|| format!("table {}", spec.name))?;
                 if !merge.slices.is_empty() {
                     built.note(spec, &merge);
                     tables.push((spec, self.order(wheel, family, &merge)?, merge));
@@ -82,15 +72,11 @@ impl Pair<'_> {
     fn read(&self, wheel: &mut Wheel, resolver: &Resolver, spec: &Spec) -> Result<Merge> {
         let sources = match spec.name {
             "nccl" | "oneccl" => {
-                let version = self
-                    .description
-                    .get("misc")
-                    .and_then(|misc| misc.get(format!("{}_version", spec.name)));
+                let version =
+                    self.description.get("misc").and_then(|misc| misc.get(format!("{}_version", spec.name)));
                 version
                     .and_then(Value::as_str)
-                    .map_or_else(Vec::new, |version| {
-                        resolver.library(wheel, spec.name, version)
-                    })
+                    .map_or_else(Vec::new, |version| resolver.library(wheel, spec.name, version))
             }
             _ => resolver.sources(wheel, spec.file),
         };
@@ -102,21 +88,14 @@ impl Pair<'_> {
     /// What a single file cannot show: the order of lanes, or of the precisions of all files.
     fn order(&self, wheel: &mut Wheel, family: &Family, merge: &Merge) -> Result<Vec<String>> {
         if family.name.ends_with("_attention") && family.name != "encoder_attention" {
-            let sm = self
-                .description
-                .get("gpu")
-                .and_then(|gpu| gpu.get("sm_version"))
-                .and_then(Value::as_u64);
+            let sm =
+                self.description.get("gpu").and_then(|gpu| gpu.get("sm_version")).and_then(Value::as_u64);
             let default = lanes::default_lane(wheel, self.backend, self.version, sm)?;
             return Ok(lanes::order(merge, default.as_deref()));
         }
         let mut order = Vec::new();
         if !family.split.is_empty() {
-            for name in merge
-                .slices
-                .iter()
-                .filter_map(|(key, _)| key.first()?.as_text())
-            {
+            for name in merge.slices.iter().filter_map(|(key, _)| key.first()?.as_text()) {
                 if order.iter().all(|other| other != name) {
                     order.push(name.to_owned());
                 }
@@ -125,13 +104,7 @@ impl Pair<'_> {
         Ok(order)
     }
 
-    fn write(
-        &self,
-        built: &mut Built,
-        family: &str,
-        precision: String,
-        tables: Vec<Table>,
-    ) -> Result<()> {
+    fn write(&self, built: &mut Built, family: &str, precision: String, tables: Vec<Table>) -> Result<()> {
         let info = FileInfo {
             system: self.system.into(),
             backend: self.backend.into(),
@@ -162,20 +135,13 @@ impl Pair<'_> {
 
 impl Built {
     fn note(&mut self, spec: &Spec, merge: &Merge) {
-        let leaves = || {
-            merge
-                .slices
-                .iter()
-                .flat_map(|(key, leaves)| leaves.iter().map(move |leaf| (key, leaf)))
-        };
+        let leaves =
+            || merge.slices.iter().flat_map(|(key, leaves)| leaves.iter().map(move |leaf| (key, leaf)));
         let rows = leaves().count();
         self.rows.push((spec.name, rows));
         for (key, leaf) in leaves().step_by(rows.div_ceil(SPOTS)) {
-            let place = leaf.place[..spec.axes.len()]
-                .iter()
-                .map(u32::to_string)
-                .collect::<Vec<_>>()
-                .join(" ");
+            let place =
+                leaf.place[..spec.axes.len()].iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
             self.spots.push((spec.name, text(key), place, leaf.value));
         }
     }
@@ -192,8 +158,7 @@ fn text(key: &[Key]) -> String {
 
 /// The tables of each file, sorted by precision.
 fn split(family: &Family, tables: Vec<(&Spec, Vec<String>, Merge)>) -> Vec<(String, Vec<Table>)> {
-    let mut files: std::collections::BTreeMap<String, Vec<Table>> =
-        std::collections::BTreeMap::new();
+    let mut files: std::collections::BTreeMap<String, Vec<Table>> = std::collections::BTreeMap::new();
     for (spec, lanes, merge) in tables {
         let columns: Vec<_> = family
             .split
@@ -201,26 +166,15 @@ fn split(family: &Family, tables: Vec<(&Spec, Vec<String>, Merge)>) -> Vec<(Stri
             .filter_map(|name| spec.key.iter().position(|(column, _)| column == name))
             .collect();
         for (key, leaves) in merge.slices {
-            let precision = columns
-                .iter()
-                .filter_map(|column| key[*column].as_text())
-                .collect::<Vec<_>>()
-                .join("-");
+            let precision =
+                columns.iter().filter_map(|column| key[*column].as_text()).collect::<Vec<_>>().join("-");
             let tables = files.entry(precision).or_default();
-            if tables
-                .last()
-                .is_none_or(|table| table.info.name != spec.name)
-            {
-                tables.push(Table {
-                    info: info(spec, lanes.clone()),
-                    slices: Vec::new(),
-                });
+            if tables.last().is_none_or(|table| table.info.name != spec.name) {
+                tables.push(Table { info: info(spec, lanes.clone()), slices: Vec::new() });
             }
             if let Some(table) = tables.last_mut() {
                 table.info.rows += leaves.len() as u64;
-                table
-                    .slices
-                    .push(merge::slice(key, &leaves, spec.axes.len()));
+                table.slices.push(merge::slice(key, &leaves, spec.axes.len()));
             }
         }
     }

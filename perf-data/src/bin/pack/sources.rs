@@ -11,13 +11,8 @@ use serde::Deserialize;
 use crate::wheel::Wheel;
 
 /// Tables of the family `comm` borrow from earlier versions of their own backend only.
-const COMM: [&str; 5] = [
-    "custom_allreduce",
-    "moe_a2a",
-    "trtllm_alltoall",
-    "wideep_deepep_ll",
-    "wideep_deepep_normal",
-];
+const COMM: [&str; 5] =
+    ["custom_allreduce", "moe_a2a", "trtllm_alltoall", "wideep_deepep_ll", "wideep_deepep_normal"];
 /// Tables that never borrow.
 const ALONE: [&str; 1] = ["dsv4_megamoe_module"];
 
@@ -68,23 +63,17 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     pub(crate) fn new(wheel: &mut Wheel, root: &str, backend: &str, version: &str) -> Result<Self> {
-        let manifest: Manifest =
-            serde_yaml::from_slice(&wheel.read("perf_data_reuse_manifest.yaml")?)
-                .context("reading perf_data_reuse_manifest.yaml")?;
+        let manifest: Manifest = serde_yaml::from_slice(&wheel.read("perf_data_reuse_manifest.yaml")?)
+            .context("reading perf_data_reuse_manifest.yaml")?;
         let families = wheel.folders(root);
         let mut donors = Vec::new();
         for family in &families {
             let path = format!("{root}/{family}/{backend}/{version}/reuse.yaml");
             if wheel.has(&path) {
-                let reuse: Reuse = serde_yaml::from_slice(&wheel.read(&path)?)
-                    .with_context(|| format!("reading {path}"))?;
-                donors.extend(
-                    reuse
-                        .reuse
-                        .into_iter()
-                        .flatten()
-                        .map(|donor| (donor.table, donor.from_version)),
-                );
+                let reuse: Reuse =
+                    serde_yaml::from_slice(&wheel.read(&path)?).with_context(|| format!("reading {path}"))?;
+                donors
+                    .extend(reuse.reuse.into_iter().flatten().map(|donor| (donor.table, donor.from_version)));
             }
         }
         Ok(Self {
@@ -104,11 +93,7 @@ impl Resolver {
 
     /// The files of table `name`, in merging order.
     pub(crate) fn sources(&self, wheel: &Wheel, name: &str) -> Vec<Source> {
-        let own = |path, primary| Source {
-            path,
-            primary,
-            kernels: None,
-        };
+        let own = |path, primary| Source { path, primary, kernels: None };
         let mut sources: Vec<_> = self
             .find(wheel, &self.backend, &self.version, name)
             .map(|path| own(path, true))
@@ -140,9 +125,8 @@ impl Resolver {
                 .filter(|(version, _)| *version < current)
                 .collect();
             earlier.sort_by(|a, b| b.cmp(a));
-            let paths = earlier
-                .iter()
-                .filter_map(|(_, version)| self.find(wheel, &self.backend, version, name));
+            let paths =
+                earlier.iter().filter_map(|(_, version)| self.find(wheel, &self.backend, version, name));
             sources.extend(paths.map(|path| own(path, false)));
         }
         if !comm {
@@ -153,15 +137,8 @@ impl Resolver {
 
     /// The table of a communication library, which is picked by the library's own version.
     pub(crate) fn library(&self, wheel: &Wheel, library: &str, version: &str) -> Vec<Source> {
-        let path = format!(
-            "{}/comm/{library}/{version}/{library}_perf.parquet",
-            self.root
-        );
-        let found = wheel.has(&path).then_some(Source {
-            path,
-            primary: true,
-            kernels: None,
-        });
+        let path = format!("{}/comm/{library}/{version}/{library}_perf.parquet", self.root);
+        let found = wheel.has(&path).then_some(Source { path, primary: true, kernels: None });
         found.into_iter().collect()
     }
 
@@ -171,22 +148,14 @@ impl Resolver {
         let mut kernels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for group in &self.groups {
             let shared = matches!(group.tier.as_deref(), Some("shared" | "shared_fallback"));
-            let backends: Vec<_> = group
-                .frameworks
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect();
+            let backends: Vec<_> = group.frameworks.iter().map(|name| name.to_lowercase()).collect();
             if !shared
                 || group.op_file.replace(".txt", ".parquet") != file
                 || !backends.contains(&self.backend)
             {
                 continue;
             }
-            let Some(kernel) = group
-                .kernel_source
-                .as_ref()
-                .filter(|kernel| !kernel.is_empty())
-            else {
+            let Some(kernel) = group.kernel_source.as_ref().filter(|kernel| !kernel.is_empty()) else {
                 continue;
             };
             for backend in backends {
@@ -197,36 +166,20 @@ impl Resolver {
         let mut sources = Vec::new();
         for (backend, kernels) in kernels {
             let mut versions: Vec<_> = self.versions(wheel, &backend).into_iter().collect();
-            versions
-                .sort_by_cached_key(|name| Reverse((Version::from_str(name).ok(), name.clone())));
-            let paths = versions
-                .iter()
-                .filter_map(|version| self.find(wheel, &backend, version, name));
-            sources.extend(paths.map(|path| Source {
-                path,
-                primary: false,
-                kernels: Some(kernels.clone()),
-            }));
+            versions.sort_by_cached_key(|name| Reverse((Version::from_str(name).ok(), name.clone())));
+            let paths = versions.iter().filter_map(|version| self.find(wheel, &backend, version, name));
+            sources.extend(paths.map(|path| Source { path, primary: false, kernels: Some(kernels.clone()) }));
         }
         sources
     }
 
     fn find(&self, wheel: &Wheel, backend: &str, version: &str, name: &str) -> Option<String> {
-        let path = |family| {
-            format!(
-                "{}/{family}/{backend}/{version}/{name}_perf.parquet",
-                self.root
-            )
-        };
+        let path = |family| format!("{}/{family}/{backend}/{version}/{name}_perf.parquet", self.root);
         self.families.iter().map(path).find(|path| wheel.has(path))
     }
 
     fn versions(&self, wheel: &Wheel, backend: &str) -> BTreeSet<String> {
         let folders = |family| wheel.folders(&format!("{}/{family}/{backend}", self.root));
-        self.families
-            .iter()
-            .flat_map(folders)
-            .filter(|name| !name.starts_with(['.', '_']))
-            .collect()
+        self.families.iter().flat_map(folders).filter(|name| !name.starts_with(['.', '_'])).collect()
     }
 }

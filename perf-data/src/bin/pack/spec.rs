@@ -40,10 +40,7 @@ pub(crate) struct Value {
 }
 
 /// The plain case: one column `latency`.
-const LATENCY: &[Value] = &[Value {
-    phase: None,
-    columns: &["latency"],
-}];
+const LATENCY: &[Value] = &[Value { phase: None, columns: &["latency"] }];
 
 /// A table that is published under its own name, in milliseconds.
 pub(crate) const fn spec(
@@ -83,26 +80,15 @@ pub(crate) struct Spec {
 impl Spec {
     /// Names of the key columns.
     pub(crate) fn key_names(&self) -> Vec<String> {
-        let phase = self
-            .values
-            .iter()
-            .any(|value| value.phase.is_some())
-            .then_some("phase");
-        phase
-            .into_iter()
-            .chain(self.key.iter().map(|(name, _)| *name))
-            .map(String::from)
-            .collect()
+        let phase = self.values.iter().any(|value| value.phase.is_some()).then_some("phase");
+        phase.into_iter().chain(self.key.iter().map(|(name, _)| *name)).map(String::from).collect()
     }
 
     pub(crate) fn key_of(&self, row: Row<'_>, phase: Option<&str>) -> Result<Vec<Key>> {
         let mut key = Vec::with_capacity(self.key.len() + 1);
         key.extend(phase.map(Key::from));
         for (name, part) in self.key {
-            key.push(
-                part.read(row, name)
-                    .with_context(|| format!("no usable {name}"))?,
-            );
+            key.push(part.read(row, name).with_context(|| format!("no usable {name}"))?);
         }
         Ok(key)
     }
@@ -111,9 +97,7 @@ impl Spec {
         let mut place = Place::default();
         for (at, (name, part)) in place.iter_mut().zip(self.axes) {
             let key = part.read(row, name).as_ref().and_then(Key::as_int);
-            *at = key
-                .and_then(|key| u32::try_from(key).ok())
-                .with_context(|| format!("no usable {name}"))?;
+            *at = key.and_then(|key| u32::try_from(key).ok()).with_context(|| format!("no usable {name}"))?;
         }
         Ok(place)
     }
@@ -133,14 +117,12 @@ impl Value {
 impl Part {
     fn read(self, row: Row<'_>, name: &str) -> Option<Key> {
         match self {
-            Self::Same => row
-                .text(name)
-                .map(|text| Key::Text(text.clone()))
-                .or_else(|| row.int(name).map(Key::Int)),
-            Self::TextOr(default) => Some(
-                row.text(name)
-                    .map_or_else(|| default.into(), |text| Key::Text(text.clone())),
-            ),
+            Self::Same => {
+                row.text(name).map(|text| Key::Text(text.clone())).or_else(|| row.int(name).map(Key::Int))
+            }
+            Self::TextOr(default) => {
+                Some(row.text(name).map_or_else(|| default.into(), |text| Key::Text(text.clone())))
+            }
             Self::IntOr0 => Some(Key::Int(row.int(name).unwrap_or(0))),
             Self::By(rule) => rule(row),
         }

@@ -13,25 +13,19 @@ use crate::spec::Spec;
 use crate::wheel::Wheel;
 
 /// Reads and merges `sources`. `eager` keeps all-reduce rows that were measured without a graph.
-pub(crate) fn read(
-    wheel: &mut Wheel,
-    spec: &Spec,
-    sources: &[Source],
-    eager: bool,
-) -> Result<Merge> {
+pub(crate) fn read(wheel: &mut Wheel, spec: &Spec, sources: &[Source], eager: bool) -> Result<Merge> {
     let mut merge = Merge::default();
     let mut sequence = 0;
     for (number, source) in sources.iter().enumerate() {
-        let frame = Frame::read(wheel.read(&source.path)?)
-            .with_context(|| format!("reading {}", source.path))?;
+        let frame =
+            Frame::read(wheel.read(&source.path)?).with_context(|| format!("reading {}", source.path))?;
         for row in frame.rows() {
             let kernel = row.text("kernel_source");
             let other = |kernels: &std::collections::BTreeSet<String>| {
                 kernel.is_none_or(|name| !kernels.contains(&**name))
             };
-            let skipped = source.kernels.as_ref().is_some_and(other)
-                || (!eager && is_eager(row))
-                || !(spec.keep)(row);
+            let skipped =
+                source.kernels.as_ref().is_some_and(other) || (!eager && is_eager(row)) || !(spec.keep)(row);
             if skipped {
                 continue;
             }
@@ -41,11 +35,7 @@ pub(crate) fn read(
         }
     }
     merge.settle(spec.wins);
-    if spec
-        .key
-        .last()
-        .is_some_and(|(name, _)| *name == bucket::COLUMN)
-    {
+    if spec.key.last().is_some_and(|(name, _)| *name == bucket::COLUMN) {
         bucket::join(&mut merge);
     }
     if spec.name == "gemm" {
@@ -71,11 +61,7 @@ fn add(
             sequence,
             primary,
         };
-        if spec
-            .key
-            .last()
-            .is_some_and(|(name, _)| *name == bucket::COLUMN)
-        {
+        if spec.key.last().is_some_and(|(name, _)| *name == bucket::COLUMN) {
             bucket::add(merge, key, leaf);
         } else {
             merge.add(key, leaf);
@@ -85,10 +71,9 @@ fn add(
 }
 
 fn is_eager(row: Row<'_>) -> bool {
-    ["kernel_source", "backend"].iter().any(|column| {
-        row.text(column)
-            .is_some_and(|name| name.ends_with("_eager"))
-    })
+    ["kernel_source", "backend"]
+        .iter()
+        .any(|column| row.text(column).is_some_and(|name| name.ends_with("_eager")))
 }
 
 /// Sorts GEMM sites (n, k) of each data type by their first appearance on a walk along m, then n, then k, each in the
@@ -102,18 +87,10 @@ fn order_sites(merge: &mut Merge) {
     }
     let mut first = First::default();
     for (key, leaves) in &merge.slices {
-        for Leaf {
-            place: [m, ..],
-            sequence,
-            ..
-        } in leaves
-        {
+        for Leaf { place: [m, ..], sequence, .. } in leaves {
             let at = first.m.entry((key[0].clone(), *m)).or_insert(*sequence);
             *at = (*at).min(*sequence);
-            let at = first
-                .n
-                .entry((key[0].clone(), *m, key[1].clone()))
-                .or_insert(*sequence);
+            let at = first.n.entry((key[0].clone(), *m, key[1].clone())).or_insert(*sequence);
             *at = (*at).min(*sequence);
         }
     }
@@ -124,19 +101,10 @@ fn order_sites(merge: &mut Merge) {
         }
     }
     merge.slices.sort_by_cached_key(|(key, leaves)| {
-        let appearance = leaves.iter().map(
-            |Leaf {
-                 place: [m, ..],
-                 sequence,
-                 ..
-             }| {
-                let n = first.n[&(key[0].clone(), *m, key[1].clone())];
-                (first.m[&(key[0].clone(), *m)], n, *sequence)
-            },
-        );
-        (
-            dtypes.iter().position(|dtype| *dtype == key[0]),
-            appearance.min(),
-        )
+        let appearance = leaves.iter().map(|Leaf { place: [m, ..], sequence, .. }| {
+            let n = first.n[&(key[0].clone(), *m, key[1].clone())];
+            (first.m[&(key[0].clone(), *m)], n, *sequence)
+        });
+        (dtypes.iter().position(|dtype| *dtype == key[0]), appearance.min())
     });
 }

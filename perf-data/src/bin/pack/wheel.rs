@@ -32,8 +32,8 @@ impl Wheel {
                 path.display()
             );
         }
-        let archive = ZipArchive::new(Cursor::new(bytes))
-            .with_context(|| format!("opening {}", path.display()))?;
+        let archive =
+            ZipArchive::new(Cursor::new(bytes)).with_context(|| format!("opening {}", path.display()))?;
         let mut files = BTreeSet::new();
         for name in archive.file_names() {
             files.extend(name?.strip_prefix(ROOT).map(String::from));
@@ -46,13 +46,10 @@ impl Wheel {
     }
 
     pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>> {
-        let mut file = self
-            .archive
-            .by_name(&format!("{ROOT}{path}"))
-            .with_context(|| format!("finding {path}"))?;
+        let mut file =
+            self.archive.by_name(&format!("{ROOT}{path}")).with_context(|| format!("finding {path}"))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .with_context(|| format!("reading {path}"))?;
+        file.read_to_end(&mut bytes).with_context(|| format!("reading {path}"))?;
         Ok(bytes)
     }
 
@@ -63,10 +60,7 @@ impl Wheel {
     /// Names of the folders directly below `folder`, sorted.
     pub(crate) fn folders(&self, folder: &str) -> Vec<String> {
         let prefix = format!("{folder}/");
-        let below = self
-            .files
-            .range(prefix.clone()..)
-            .take_while(|path| path.starts_with(&prefix));
+        let below = self.files.range(prefix.clone()..).take_while(|path| path.starts_with(&prefix));
         let mut names: Vec<_> = below
             .filter_map(|path| path[prefix.len()..].split_once('/'))
             .map(|(name, _)| name.to_owned())

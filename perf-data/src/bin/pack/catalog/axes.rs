@@ -5,8 +5,7 @@ use perf_data::Key;
 use crate::frame::Row;
 use crate::spec::Part::{self, By, Same};
 
-pub(crate) const CONTEXT: &[(&str, Part)] =
-    &[("num_heads", Same), ("isl", Same), ("batch_size", Same)];
+pub(crate) const CONTEXT: &[(&str, Part)] = &[("num_heads", Same), ("isl", Same), ("batch_size", Same)];
 pub(crate) const GENERATION: &[(&str, Part)] = &[("num_heads", Same), ("batch_size", Same), KV_LEN];
 pub(crate) const STEPPED: &[(&str, Part)] = &[("step", Same), ("isl", Same), ("batch_size", Same)];
 pub(crate) const TOKENS: &[(&str, Part)] = &[("num_tokens", Same)];

@@ -18,14 +18,7 @@ pub(crate) const MOE: &[Spec] = &[spec(
         ("inter_size", Same),
         ("moe_tp_size", Same),
         ("moe_ep_size", Same),
-        (
-            "low_latency",
-            By(|row| {
-                Some(Key::Int(i64::from(
-                    kernel(row) == "moe_torch_flow_min_latency",
-                )))
-            }),
-        ),
+        ("low_latency", By(|row| Some(Key::Int(i64::from(kernel(row) == "moe_torch_flow_min_latency"))))),
     ],
     TOKENS,
 )];
@@ -34,9 +27,7 @@ pub(crate) const MOE: &[Spec] = &[spec(
 fn moe_dtype(row: Row<'_>) -> Option<Key> {
     let dtype = row.text("moe_dtype")?;
     Some(match (&**dtype, kernel(row)) {
-        ("w4a8_mxfp4_mxfp8", "sglang_mxfp4_flashinfer_trtllm_moe") => {
-            "w4a8_mxfp4_mxfp8_trtllm".into()
-        }
+        ("w4a8_mxfp4_mxfp8", "sglang_mxfp4_flashinfer_trtllm_moe") => "w4a8_mxfp4_mxfp8_trtllm".into(),
         ("w4a16_mxfp4", "sglang_flashinfer_cutlass_moe") => "w4a16_mxfp4_cutlass".into(),
         _ => Key::Text(dtype.clone()),
     })
@@ -100,9 +91,7 @@ pub(crate) const A2A: &[Spec] = &[
             (
                 "num_nodes",
                 By(|row| {
-                    row.int("num_nodes")
-                        .or_else(|| Some(1.max(row.int("moe_ep_size")? / 4)))
-                        .map(Key::Int)
+                    row.int("num_nodes").or_else(|| Some(1.max(row.int("moe_ep_size")? / 4))).map(Key::Int)
                 }),
             ),
             ("hidden_size", Same),
@@ -115,39 +104,19 @@ pub(crate) const A2A: &[Spec] = &[
     Spec {
         unit: "us",
         values: &[
-            Value {
-                phase: Some("dispatch"),
-                columns: &["dispatch_avg_t_us"],
-            },
-            Value {
-                phase: Some("combine"),
-                columns: &["combine_avg_t_us"],
-            },
+            Value { phase: Some("dispatch"), columns: &["dispatch_avg_t_us"] },
+            Value { phase: Some("combine"), columns: &["combine_avg_t_us"] },
         ],
         ..spec("wideep_deepep_ll", DEEPEP, &[("num_token", Same)])
     },
     Spec {
         unit: "us",
         values: &[
-            Value {
-                phase: Some("dispatch"),
-                columns: &["dispatch_transmit_us", "dispatch_notify_us"],
-            },
-            Value {
-                phase: Some("combine"),
-                columns: &["combine_transmit_us", "combine_notify_us"],
-            },
+            Value { phase: Some("dispatch"), columns: &["dispatch_transmit_us", "dispatch_notify_us"] },
+            Value { phase: Some("combine"), columns: &["combine_transmit_us", "combine_notify_us"] },
         ],
-        ..spec(
-            "wideep_deepep_normal",
-            DEEPEP,
-            &[("dispatch_sms", Same), ("num_token", Same)],
-        )
+        ..spec("wideep_deepep_normal", DEEPEP, &[("dispatch_sms", Same), ("num_token", Same)])
     },
 ];
-const DEEPEP: &[(&str, Part)] = &[
-    ("node_num", Same),
-    ("hidden_size", Same),
-    ("num_topk", Same),
-    ("num_experts", Same),
-];
+const DEEPEP: &[(&str, Part)] =
+    &[("node_num", Same), ("hidden_size", Same), ("num_topk", Same), ("num_experts", Same)];

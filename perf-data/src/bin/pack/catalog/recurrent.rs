@@ -7,24 +7,10 @@ use crate::spec::{Spec, spec};
 
 // Decoding has no sequence axis, hence a table of its own; that of mamba2 is never read.
 pub(crate) const SSM: &[Spec] = &[
-    Spec {
-        keep: decodes_not,
-        ..spec("gdn", DELTA_NET, SEQUENCE)
-    },
-    Spec {
-        file: "gdn",
-        keep: decodes,
-        ..spec("gdn_generation", DELTA_NET, BATCH)
-    },
-    Spec {
-        keep: decodes_not,
-        ..spec("kda", DELTA_NET, SEQUENCE)
-    },
-    Spec {
-        file: "kda",
-        keep: decodes,
-        ..spec("kda_generation", DELTA_NET, BATCH)
-    },
+    Spec { keep: decodes_not, ..spec("gdn", DELTA_NET, SEQUENCE) },
+    Spec { file: "gdn", keep: decodes, ..spec("gdn_generation", DELTA_NET, BATCH) },
+    Spec { keep: decodes_not, ..spec("kda", DELTA_NET, SEQUENCE) },
+    Spec { file: "kda", keep: decodes, ..spec("kda_generation", DELTA_NET, BATCH) },
     Spec {
         keep: decodes_not,
         ..spec(
@@ -47,10 +33,7 @@ pub(crate) const SSM: &[Spec] = &[
 const SEQUENCE: &[(&str, Part)] = &[("batch_size", Same), ("seq_len", Same)];
 const BATCH: &[(&str, Part)] = &[("batch_size", Same)];
 const DELTA_NET: &[(&str, Part)] = &[
-    (
-        "kernel_source",
-        By(|row| Some(recurrence(kernel(row)).into())),
-    ),
+    ("kernel_source", By(|row| Some(recurrence(kernel(row)).into()))),
     ("phase", Same),
     ("d_model", Same),
     ("d_conv", Same),
@@ -71,8 +54,7 @@ fn recurrence(kernel: &str) -> &str {
 }
 
 fn decodes(row: Row<'_>) -> bool {
-    row.text("phase")
-        .is_some_and(|phase| &**phase == "generation")
+    row.text("phase").is_some_and(|phase| &**phase == "generation")
 }
 
 fn decodes_not(row: Row<'_>) -> bool {

@@ -1,0 +1,131 @@
+//! Every mistake a user can make in a scenario.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a scenario cannot be answered; the user can fix it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+pub enum ScenarioError {
+    /// The model id is not in the catalogue.
+    #[error("unknown model {id:?}")]
+    UnknownModel {
+        /// What was asked for.
+        id: String,
+        /// The closest known ids.
+        close: Vec<String>,
+    },
+    /// The system id is not in the catalogue.
+    #[error("unknown system {id:?}")]
+    UnknownSystem {
+        /// What was asked for.
+        id: String,
+        /// The closest known ids.
+        close: Vec<String>,
+    },
+    /// The version has no data.
+    #[error("no data for {backend} {version} on {system}")]
+    UnknownVersion {
+        /// System id.
+        system: String,
+        /// Backend.
+        backend: String,
+        /// What was asked for.
+        version: String,
+        /// Versions with data.
+        have: Vec<String>,
+    },
+    /// Nothing was measured for this backend on this system.
+    #[error("no measured data for {backend} on {system}")]
+    NoPack {
+        /// System id.
+        system: String,
+        /// Backend.
+        backend: String,
+        /// Systems with data for this backend.
+        systems: Vec<String>,
+    },
+    /// The model's family cannot be modelled by this build.
+    #[error("models of the {family} family are not built yet")]
+    NotBuilt {
+        /// Model id.
+        model: String,
+        /// Family name.
+        family: String,
+    },
+    /// A number is outside what makes sense.
+    #[error("{field} is {value}; it must be {must}")]
+    Number {
+        /// The field.
+        field: Field,
+        /// What was given.
+        value: String,
+        /// What it must be.
+        must: String,
+    },
+    /// A table that every layout needs was not measured at this precision.
+    #[error("{table} was not measured at {precision} for {backend} on {system}")]
+    NoTable {
+        /// System id.
+        system: String,
+        /// Backend.
+        backend: String,
+        /// The operator family.
+        table: String,
+        /// The precision.
+        precision: String,
+        /// Precisions that were measured.
+        have: Vec<String>,
+    },
+    /// The GPU has no arithmetic for this precision.
+    #[error("{system} has no {pipe} tensor cores")]
+    NoPeak {
+        /// System id.
+        system: String,
+        /// The pipe.
+        pipe: String,
+    },
+}
+
+/// A field of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each variant is named by the field it stands for")]
+pub enum Field {
+    Model,
+    System,
+    DecodeSystem,
+    Backend,
+    Version,
+    Gpus,
+    RequestRate,
+    Concurrency,
+    Isl,
+    Osl,
+    Prefix,
+    Ttft,
+    Itl,
+    RequestLatency,
+    FreeMemoryFraction,
+    MaxSeqLen,
+}
+
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Model => "model",
+            Self::System => "GPU system",
+            Self::DecodeSystem => "decode GPU system",
+            Self::Backend => "backend",
+            Self::Version => "version",
+            Self::Gpus => "GPUs",
+            Self::RequestRate => "request rate",
+            Self::Concurrency => "concurrency",
+            Self::Isl => "ISL",
+            Self::Osl => "OSL",
+            Self::Prefix => "prefix",
+            Self::Ttft => "TTFT",
+            Self::Itl => "ITL",
+            Self::RequestLatency => "request latency",
+            Self::FreeMemoryFraction => "memory fraction",
+            Self::MaxSeqLen => "max sequence length",
+        })
+    }
+}

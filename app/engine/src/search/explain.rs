@@ -1,0 +1,100 @@
+//! Breakdown of a found layout by operator.
+
+use super::{Search, decode_row, prefill_row};
+use crate::explain::{Explanation, OpTime, StepKind, StepTime};
+use crate::point::{Layout, Worker};
+use crate::serving::{WorkerModel, disagg};
+use crate::space::WorkerRole;
+use crate::step::{Call, Part};
+
+impl Search {
+    /// Where the time of a layout goes; none for layouts that this search did not find.
+    pub fn explain(&self, layout: &Layout) -> Option<Explanation> {
+        let workload = self.problem.scenario.workload;
+        let (isl, prefix) = (f64::from(workload.isl), f64::from(workload.prefix));
+        match layout {
+            Layout::Agg { worker, ctx_tokens } => {
+                let mut model = self.worker_of(WorkerRole::Agg, worker.parallel)?.clone();
+                let agg = model.agg(worker.batch, *ctx_tokens).ok()?;
+                let mut steps = vec![mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?];
+                if agg.decode_ms > 0.0 {
+                    steps.push(decode_breakdown(&model, worker.batch)?);
+                }
+                Some(Explanation { steps, prefill_over_decode: None })
+            }
+            Layout::Disagg { prefill, decode } => {
+                let prefills = self.worker_of(WorkerRole::Prefill, prefill.parallel)?;
+                let decodes = self.worker_of(WorkerRole::Decode, decode.parallel)?;
+                let batch = f64::from(prefill.batch);
+                let calls = prefills.steps().context_calls(batch, isl - prefix, prefix, Part::All).ok()?;
+                let steps =
+                    vec![breakdown(StepKind::Prefill, calls, 1.0)?, decode_breakdown(decodes, decode.batch)?];
+                let rate = |worker: &Worker, row: f64, share: f64| f64::from(worker.count) * row * share;
+                let fed = rate(
+                    prefill,
+                    prefill_row(prefills, prefill.batch).ok()?.requests_per_sec,
+                    disagg::PREFILL_RATE,
+                );
+                let used = rate(
+                    decode,
+                    decode_row(decodes, decode.batch, workload.osl).ok()?.requests_per_sec,
+                    disagg::DECODE_RATE,
+                );
+                Some(Explanation { steps, prefill_over_decode: Some(fed / used) })
+            }
+        }
+    }
+}
+
+/// Operators of one step; `attention_share` scales the attention kernels.
+fn breakdown<'a>(kind: StepKind, calls: impl Iterator<Item = Call<'a>>, share: f64) -> Option<StepTime> {
+    let mut step = StepTime { kind, total_ms: 0.0, ops: Vec::new() };
+    for (kernel, shape) in calls {
+        let ms = kernel.latency(shape).ok()?.ms * kernel.count * share;
+        let roofline = kernel.roofline(shape);
+        step.total_ms += ms;
+        step.ops.push(OpTime {
+            name: kernel.name.to_owned(),
+            ms,
+            sol_ms: roofline.ms.map(|sol| sol * kernel.count * share),
+            bound: roofline.bound,
+            source: kernel.source(),
+        });
+    }
+    Some(step)
+}
+
+fn decode_breakdown(worker: &WorkerModel, batch: u32) -> Option<StepTime> {
+    let calls = worker.steps().generation_calls(f64::from(batch), worker.mean_length(), Part::All).ok()?;
+    breakdown(StepKind::Decode, calls, 1.0)
+}
+
+fn mixed_breakdown(
+    worker: &WorkerModel,
+    workload: crate::scenario::Workload,
+    ctx_tokens: u32,
+    decodes: u32,
+) -> Option<StepTime> {
+    let (isl, prefix) = (workload.isl, f64::from(workload.prefix));
+    let cached = prefix * f64::from(ctx_tokens / isl);
+    let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
+    let steps = worker.steps();
+    let mut step =
+        breakdown(StepKind::Mixed, steps.context_calls(1.0, tokens, cached, Part::Rest).ok()?, 1.0)?;
+    let prompts = f64::from(ctx_tokens.div_ceil(isl));
+    let calls = steps.context_calls(prompts, f64::from(isl) - prefix, prefix, Part::Attention).ok()?;
+    let mut attention = breakdown(StepKind::Mixed, calls, 1.0 / f64::from(isl.div_ceil(ctx_tokens)))?;
+    attention.ops.iter_mut().for_each(|op| op.name = format!("prefill_{}", op.name));
+    let mut parts = vec![attention];
+    if decodes > 0 {
+        let calls = steps.generation_calls(f64::from(decodes), worker.mean_length(), Part::Attention).ok()?;
+        let mut attention = breakdown(StepKind::Mixed, calls, 1.0)?;
+        attention.ops.iter_mut().for_each(|op| op.name = format!("decode_{}", op.name));
+        parts.push(attention);
+    }
+    for part in parts {
+        step.total_ms += part.total_ms;
+        step.ops.extend(part.ops);
+    }
+    Some(step)
+}
