@@ -85,7 +85,7 @@ fn files_nobody_waits_for_are_abandoned() {
     assert!(!site.host.is_busy());
     let last = site.answer(2, &on(Backend::Vllm));
     found(&last, 2);
-    assert_eq!(site.abandoned, [pack.clone()]);
+    assert_eq!(site.abandoned, std::slice::from_ref(&pack));
     // What arrives all the same is ignored.
     assert!(site.host.fetched(&Resource::Pack(pack.clone()), Ok(read(&pack))).is_empty());
     // A search for the same tables does not ask twice.

@@ -28,7 +28,9 @@ pub(crate) fn answer(asked: Asked, data: &Data) -> Result<Answer, Failure> {
     let Asked { scenario, data: linked, mut notes } = asked;
     let plan = Plan::resolve(&scenario, Catalog::embedded(), &data.index)?;
     let id = plan.data_id();
-    notes.extend(linked.filter(|linked| *linked != id).map(|linked| text::different_data(&id, &linked).to_string()));
+    notes.extend(
+        linked.filter(|linked| *linked != id).map(|linked| text::different_data(&id, &linked).to_string()),
+    );
     let mut search = Search::new(data.load(plan)?);
     loop {
         let progress = search.advance(u32::MAX);

@@ -10,7 +10,8 @@ use engine::backend::Backend;
 use engine::manifest::Dynamo;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 
-const AFTER: &str = "Exit code: 0 when something meets the targets, 1 when nothing does, 2 when the input is wrong.";
+const AFTER: &str =
+    "Exit code: 0 when something meets the targets, 1 when nothing does, 2 when the input is wrong.";
 
 /// Finds the deployment of a model that serves your traffic within your latency targets.
 #[derive(Debug, Parser)]

@@ -58,7 +58,10 @@ impl Data {
     fn pack(&self, name: &str) -> Result<Pack, Failure> {
         let path = self.folder.join(name);
         let bytes = fs::read(&path).map_err(|error| {
-            Failure(format!("{} cannot be read ({error}). {INDEX} names it; restore the folder.", path.display()))
+            Failure(format!(
+                "{} cannot be read ({error}). {INDEX} names it; restore the folder.",
+                path.display()
+            ))
         })?;
         Ok(Pack::from_bytes(&bytes).map_err(|error| text::pack_failure(name, &error.to_string()))?)
     }

@@ -26,11 +26,7 @@ const BAD_INPUT: u8 = 2;
 fn main() -> ExitCode {
     let report = match command::run(Args::parse().command) {
         Ok(report) => report,
-        Err(failure) => Report {
-            error: Some(failure.to_string()),
-            code: BAD_INPUT,
-            ..Report::default()
-        },
+        Err(failure) => Report { error: Some(failure.to_string()), code: BAD_INPUT, ..Report::default() },
     };
     match say(&report) {
         // Whoever reads has seen enough, as `head` does.

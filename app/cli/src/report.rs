@@ -21,12 +21,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(text: String, notes: Vec<String>, found: bool) -> Self {
         let code = if found { FOUND } else { NOTHING };
-        Self {
-            text,
-            notes,
-            error: None,
-            code,
-        }
+        Self { text, notes, error: None, code }
     }
 }
 

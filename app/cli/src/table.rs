@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["tp8".to_owned(), "1,024".to_owned()], vec!["5P × 6D".to_owned(), "9".to_owned()]];
+        let rows =
+            vec![vec!["tp8".to_owned(), "1,024".to_owned()], vec!["5P × 6D".to_owned(), "9".to_owned()]];
         let text = table(&[("layout", Align::Left), ("GPUs", Align::Right)], &rows);
         assert_eq!(text, "layout    GPUs\ntp8      1,024\n5P × 6D      9\n");
     }

@@ -138,8 +138,9 @@ impl Inner {
 
     fn message(self: &Rc<Self>, data: &JsValue) {
         let reply = match data.dyn_ref::<ArrayBuffer>() {
-            Some(buffer) => codec::decode::<Reply>(&Uint8Array::new(buffer).to_vec())
-                .map_err(|error| error.to_string()),
+            Some(buffer) => {
+                codec::decode::<Reply>(&Uint8Array::new(buffer).to_vec()).map_err(|error| error.to_string())
+            }
             None => Err("not a message of this build".to_owned()),
         };
         let steps = match reply {
@@ -170,9 +171,8 @@ impl Running {
             listener("messageerror", |inner, _| inner.message(&JsValue::NULL)),
             listener("error", |inner, event| {
                 let why = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
-                let why = why
-                    .filter(|why| !why.is_empty())
-                    .unwrap_or_else(|| "its script did not load".to_owned());
+                let why =
+                    why.filter(|why| !why.is_empty()).unwrap_or_else(|| "its script did not load".to_owned());
                 let steps = inner.session.borrow_mut().broke(why);
                 inner.perform(steps);
             }),
@@ -185,11 +185,7 @@ impl Running {
                 inner.perform(steps);
             }
         });
-        Ok(Self {
-            worker,
-            _listeners: listeners,
-            _patience: patience,
-        })
+        Ok(Self { worker, _listeners: listeners, _patience: patience })
     }
 }
 

@@ -21,13 +21,9 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
 
 /// The message of some bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let (message, rest) = postcard::take_from_bytes(bytes)
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
-    if rest.is_empty() {
-        Ok(message)
-    } else {
-        Err(CodecError::Trailing(rest.len()))
-    }
+    let (message, rest) =
+        postcard::take_from_bytes(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    if rest.is_empty() { Ok(message) } else { Err(CodecError::Trailing(rest.len())) }
 }
 
 #[cfg(test)]
@@ -37,33 +33,18 @@ mod tests {
 
     #[test]
     fn messages_survive_the_boundary() {
-        let request = Request::Search {
-            id: 7,
-            scenario: Box::default(),
-        };
+        let request = Request::Search { id: 7, scenario: Box::default() };
         assert_eq!(decode::<Request>(&encode(&request).unwrap()), Ok(request));
-        let reply = Reply::Found {
-            id: 7,
-            rows: Box::default(),
-            data: "1a2b3c4d".to_owned(),
-            elapsed_ms: 23.25,
-        };
+        let reply =
+            Reply::Found { id: 7, rows: Box::default(), data: "1a2b3c4d".to_owned(), elapsed_ms: 23.25 };
         assert_eq!(decode::<Reply>(&encode(&reply).unwrap()), Ok(reply));
     }
 
     #[test]
     fn damaged_messages_are_refused() {
-        let mut bytes = encode(&Request::Search {
-            id: 7,
-            scenario: Box::default(),
-        })
-        .unwrap();
+        let mut bytes = encode(&Request::Search { id: 7, scenario: Box::default() }).unwrap();
         for end in 0..bytes.len() {
-            assert!(
-                decode::<Request>(&bytes[..end]).is_err(),
-                "{end} bytes of {} pass",
-                bytes.len()
-            );
+            assert!(decode::<Request>(&bytes[..end]).is_err(), "{end} bytes of {} pass", bytes.len());
         }
         bytes.push(0);
         assert_eq!(decode::<Request>(&bytes), Err(CodecError::Trailing(1)));
@@ -72,11 +53,6 @@ mod tests {
 
     #[test]
     fn ready_is_readable_by_every_build() {
-        assert_eq!(
-            encode(&Reply::Ready {
-                build: "ab".to_owned()
-            }),
-            Ok(vec![0, 2, b'a', b'b'])
-        );
+        assert_eq!(encode(&Reply::Ready { build: "ab".to_owned() }), Ok(vec![0, 2, b'a', b'b']));
     }
 }

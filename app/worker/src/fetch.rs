@@ -30,9 +30,7 @@ pub(crate) async fn fetch(
     let answer = JsFuture::from(scope.fetch_with_str_and_init(&resource.url(), &init)).await;
     let response: Response = answer.and_then(JsCast::dyn_into).map_err(|_| SILENCE)?;
     if !response.ok() {
-        return Err(Lost {
-            status: Some(response.status()),
-        });
+        return Err(Lost { status: Some(response.status()) });
     }
     read(&response, progress).await.map_err(|_| SILENCE)
 }

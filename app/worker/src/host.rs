@@ -18,6 +18,8 @@ use crate::job::{Files, Job, Stage, Transfer};
 use crate::packs::Packs;
 use crate::protocol::{Failure, Reply, Request, SearchId};
 
+pub use crate::event::{Event, Lost, Resource};
+
 /// Memory for decoded pack files that no search uses at the moment.
 pub const PACK_BUDGET: usize = 96 << 20;
 
@@ -26,53 +28,6 @@ const STEPS: u32 = 1;
 
 /// How long a slice may take, ms: short enough for a newer request to be heard at once.
 const SLICE_MS: f64 = 10.0;
-
-/// A file next to the page.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Resource {
-    /// The list of packs.
-    Index,
-    /// The pack file with this name.
-    Pack(String),
-}
-
-impl Resource {
-    /// File name.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Index => "index.json",
-            Self::Pack(name) => name,
-        }
-    }
-
-    /// Address, relative to the page.
-    pub fn url(&self) -> String {
-        format!("packs/{}", self.name())
-    }
-}
-
-/// What the host says and wants.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// Tell the page.
-    Reply(Reply),
-    /// Fetch this file and report with [`Host::received`] and [`Host::fetched`].
-    Fetch {
-        /// The file.
-        resource: Resource,
-        /// Past every cache: the copy that came before was not usable.
-        fresh: bool,
-    },
-    /// Nobody waits for this file any more.
-    Abandon(Resource),
-}
-
-/// A file that did not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// HTTP status; none when nothing answered.
-    pub status: Option<u16>,
-}
 
 /// The search whose tables are still there.
 struct Kept {
@@ -107,20 +62,12 @@ impl Host {
 
     /// The first thing to tell the page.
     pub fn ready() -> Reply {
-        Reply::Ready {
-            build: BUILD.to_owned(),
-        }
+        Reply::Ready { build: BUILD.to_owned() }
     }
 
     /// Whether [`Host::advance`] has something to do.
     pub fn is_busy(&self) -> bool {
-        matches!(
-            self.job,
-            Some(Job {
-                stage: Stage::Run { .. },
-                ..
-            })
-        )
+        matches!(self.job, Some(Job { stage: Stage::Run { .. }, .. }))
     }
 
     /// A request of the page.
@@ -141,12 +88,7 @@ impl Host {
 
     /// More of a file is here: `bytes` of it so far.
     pub fn received(&mut self, resource: &Resource, bytes: u64) -> Vec<Event> {
-        let Some(Job {
-            id,
-            stage: Stage::Files(files),
-            ..
-        }) = &mut self.job
-        else {
+        let Some(Job { id, stage: Stage::Files(files), .. }) = &mut self.job else {
             return Vec::new();
         };
         let Some(transfer) = files.missing.get_mut(resource.name()) else {
@@ -154,11 +96,7 @@ impl Host {
         };
         transfer.received = bytes;
         let (received, total) = files.progress();
-        vec![Event::Reply(Reply::Loading {
-            id: *id,
-            received,
-            total,
-        })]
+        vec![Event::Reply(Reply::Loading { id: *id, received, total })]
     }
 
     /// A file is here, or will not come.
@@ -176,14 +114,8 @@ impl Host {
 
     /// Searches for one slice.
     pub fn advance(&mut self) -> Vec<Event> {
-        let (
-            Some(Job {
-                id,
-                stage: Stage::Run { elapsed_ms },
-                ..
-            }),
-            Some(kept),
-        ) = (&mut self.job, &mut self.kept)
+        let (Some(Job { id, stage: Stage::Run { elapsed_ms }, .. }), Some(kept)) =
+            (&mut self.job, &mut self.kept)
         else {
             return Vec::new();
         };
@@ -198,32 +130,18 @@ impl Host {
         };
         *elapsed_ms += spent.max(0.0);
         if !progress.is_done() {
-            return vec![Event::Reply(Reply::Progress {
-                id,
-                done: progress.done,
-                total: progress.total,
-            })];
+            return vec![Event::Reply(Reply::Progress { id, done: progress.done, total: progress.total })];
         }
         let elapsed_ms = *elapsed_ms;
         kept.answered = Some(id);
         self.job = None;
         let rows = Box::new(kept.search.rows().clone());
-        vec![Event::Reply(Reply::Found {
-            id,
-            rows,
-            data: kept.data.clone(),
-            elapsed_ms,
-        })]
+        vec![Event::Reply(Reply::Found { id, rows, data: kept.data.clone(), elapsed_ms })]
     }
 
     fn search(&mut self, id: SearchId, scenario: Scenario, events: &mut Vec<Event>) {
-        self.job = Some(Job {
-            id,
-            scenario,
-            stage: Stage::Index,
-            again: BTreeSet::new(),
-            index_is_new: false,
-        });
+        self.job =
+            Some(Job { id, scenario, stage: Stage::Index, again: BTreeSet::new(), index_is_new: false });
         self.plan(events);
         self.abandon(events);
     }
@@ -257,31 +175,16 @@ impl Host {
                     here.insert(file.name.clone(), pack);
                 }
                 None => {
-                    missing.insert(
-                        file.name.clone(),
-                        Transfer {
-                            received: 0,
-                            total: file.bytes,
-                        },
-                    );
+                    missing.insert(file.name.clone(), Transfer { received: 0, total: file.bytes });
                 }
             }
         }
-        let files = Box::new(Files {
-            plan,
-            here,
-            missing,
-            arrived: 0,
-        });
+        let files = Box::new(Files { plan, here, missing, arrived: 0 });
         if files.missing.is_empty() {
             return self.start(*files, events);
         }
         let (received, total) = files.progress();
-        events.push(Event::Reply(Reply::Loading {
-            id: job.id,
-            received,
-            total,
-        }));
+        events.push(Event::Reply(Reply::Loading { id: job.id, received, total }));
         let names: Vec<_> = files.missing.keys().cloned().collect();
         job.stage = Stage::Files(files);
         for name in names {
@@ -295,11 +198,7 @@ impl Host {
         let data = files.plan.data_id();
         match Problem::new(files.plan, |name| files.here.get(name).map(Arc::clone)) {
             Ok(problem) => {
-                self.kept = Some(Kept {
-                    search: Search::new(problem),
-                    data,
-                    answered: None,
-                });
+                self.kept = Some(Kept { search: Search::new(problem), data, answered: None });
                 job.stage = Stage::Run { elapsed_ms: 0.0 };
             }
             Err(error) => self.fail(Failure::Scenario(error), events),
@@ -307,16 +206,9 @@ impl Host {
     }
 
     fn explain(&self, id: SearchId, layout: Layout) -> Option<Event> {
-        let kept = self
-            .kept
-            .as_ref()
-            .filter(|kept| kept.answered == Some(id))?;
+        let kept = self.kept.as_ref().filter(|kept| kept.answered == Some(id))?;
         let explanation = kept.search.explain(&layout)?;
-        Some(Event::Reply(Reply::Explained {
-            id,
-            layout,
-            explanation,
-        }))
+        Some(Event::Reply(Reply::Explained { id, layout, explanation }))
     }
 
     fn index_arrived(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
@@ -331,13 +223,7 @@ impl Host {
                     self.plan(events);
                 }
             }
-            Err(why) => self.fail(
-                Failure::Pack {
-                    name: Resource::Index.name().to_owned(),
-                    why,
-                },
-                events,
-            ),
+            Err(why) => self.fail(Failure::Pack { name: Resource::Index.name().to_owned(), why }, events),
         }
     }
 
@@ -346,31 +232,17 @@ impl Host {
             Ok(pack) => Arc::new(pack),
             Err(error) => {
                 // A pack file is cached for a year, and so would be a damaged copy.
-                let first = self
-                    .job
-                    .as_mut()
-                    .is_some_and(|job| job.again.insert(name.to_owned()));
+                let first = self.job.as_mut().is_some_and(|job| job.again.insert(name.to_owned()));
                 if first {
                     self.fetch(Resource::Pack(name.to_owned()), true, events);
                 } else {
-                    self.fail(
-                        Failure::Pack {
-                            name: name.to_owned(),
-                            why: error.to_string(),
-                        },
-                        events,
-                    );
+                    self.fail(Failure::Pack { name: name.to_owned(), why: error.to_string() }, events);
                 }
                 return;
             }
         };
         self.packs.put(name, &pack);
-        let Some(Job {
-            id,
-            stage: Stage::Files(files),
-            ..
-        }) = &mut self.job
-        else {
+        let Some(Job { id, stage: Stage::Files(files), .. }) = &mut self.job else {
             return;
         };
         let Some(transfer) = files.missing.remove(name) else {
@@ -379,11 +251,7 @@ impl Host {
         files.arrived += transfer.total;
         files.here.insert(name.to_owned(), pack);
         let (received, total) = files.progress();
-        events.push(Event::Reply(Reply::Loading {
-            id: *id,
-            received,
-            total,
-        }));
+        events.push(Event::Reply(Reply::Loading { id: *id, received, total }));
         if files.missing.is_empty()
             && let Some(job) = &mut self.job
             && let Stage::Files(files) = std::mem::replace(&mut job.stage, Stage::Index)
@@ -404,13 +272,7 @@ impl Host {
             self.abandon(events);
             return;
         }
-        self.fail(
-            Failure::Network {
-                url: resource.url(),
-                status: lost.status,
-            },
-            events,
-        );
+        self.fail(Failure::Network { url: resource.url(), status: lost.status }, events);
     }
 
     fn fail(&mut self, failure: Failure, events: &mut Vec<Event>) {
@@ -432,9 +294,7 @@ impl Host {
         self.in_flight.retain(|resource| {
             let wanted = match (resource, stage) {
                 (Resource::Index, Some(Stage::Index)) => true,
-                (Resource::Pack(name), Some(Stage::Files(files))) => {
-                    files.missing.contains_key(name)
-                }
+                (Resource::Pack(name), Some(Stage::Files(files))) => files.missing.contains_key(name),
                 _ => false,
             };
             if !wanted {

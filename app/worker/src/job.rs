@@ -51,14 +51,8 @@ pub(crate) struct Transfer {
 impl Files {
     /// Bytes received and bytes in all.
     pub(crate) fn progress(&self) -> (u64, u64) {
-        self.missing.values().fold(
-            (self.arrived, self.arrived),
-            |(received, total), transfer| {
-                (
-                    received + transfer.received.min(transfer.total),
-                    total + transfer.total,
-                )
-            },
-        )
+        self.missing.values().fold((self.arrived, self.arrived), |(received, total), transfer| {
+            (received + transfer.received.min(transfer.total), total + transfer.total)
+        })
     }
 }

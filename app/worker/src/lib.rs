@@ -8,6 +8,7 @@
 pub mod protocol;
 pub mod codec;
 mod packs;
+mod event;
 mod job;
 pub mod host;
 pub mod session;

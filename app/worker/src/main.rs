@@ -12,8 +12,6 @@ fn main() {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
-    eprintln!(
-        "This program runs in a browser's web worker. On the command line, use `configurator`."
-    );
+    eprintln!("This program runs in a browser's web worker. On the command line, use `configurator`.");
     std::process::ExitCode::from(2)
 }

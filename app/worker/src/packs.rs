@@ -19,11 +19,7 @@ struct Entry {
 
 impl Packs {
     pub(crate) fn new(budget: usize) -> Self {
-        Self {
-            budget,
-            used: 0,
-            entries: Vec::new(),
-        }
+        Self { budget, used: 0, entries: Vec::new() }
     }
 
     /// The pack file called `name`, which becomes the most recently used.
@@ -43,11 +39,7 @@ impl Packs {
             return;
         }
         self.used += bytes;
-        self.entries.push(Entry {
-            name: name.to_owned(),
-            bytes,
-            pack: Arc::clone(pack),
-        });
+        self.entries.push(Entry { name: name.to_owned(), bytes, pack: Arc::clone(pack) });
         while self.used > self.budget {
             self.used -= self.entries.remove(0).bytes;
         }
@@ -56,18 +48,10 @@ impl Packs {
 
 /// What a decoded pack takes in memory, up to the small change of names and keys.
 fn size(pack: &Pack) -> usize {
-    let grids = pack
-        .tables
-        .iter()
-        .flat_map(|table| &table.slices)
-        .map(|slice| &slice.grid);
+    let grids = pack.tables.iter().flat_map(|table| &table.slices).map(|slice| &slice.grid);
     grids
         .map(|grid| {
-            let keys: usize = grid
-                .levels
-                .iter()
-                .map(|level| level.keys.len() + level.starts.len())
-                .sum();
+            let keys: usize = grid.levels.iter().map(|level| level.keys.len() + level.starts.len()).sum();
             4 * keys + 8 * grid.values.len() + grid.tiers.len()
         })
         .sum()
@@ -81,25 +65,12 @@ mod tests {
 
     /// A pack of `values` values: 8 + 4 bytes each, and 8 for the offsets.
     fn pack(values: u32) -> Arc<Pack> {
-        let level = Level {
-            keys: (0..values).collect(),
-            starts: vec![0, values],
-        };
-        let grid = Grid {
-            levels: vec![level],
-            values: vec![1.0; values as usize],
-            tiers: Vec::new(),
-        };
-        let slices = vec![Slice {
-            key: Vec::new(),
-            grid,
-        }];
+        let level = Level { keys: (0..values).collect(), starts: vec![0, values] };
+        let grid = Grid { levels: vec![level], values: vec![1.0; values as usize], tiers: Vec::new() };
+        let slices = vec![Slice { key: Vec::new(), grid }];
         Arc::new(Pack {
             info: FileInfo::default(),
-            tables: vec![Table {
-                info: TableInfo::default(),
-                slices,
-            }],
+            tables: vec![Table { info: TableInfo::default(), slices }],
         })
     }
 

@@ -8,9 +8,7 @@ use gloo::events::EventListener;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{
-    AbortController, DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort,
-};
+use web_sys::{AbortController, DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 use worker::codec;
 use worker::host::{Event, Host, PACK_BUDGET, Resource};
 use worker::protocol::{Failure, Reply, Request, SearchId};
@@ -58,9 +56,7 @@ pub(crate) fn start() {
         let shell = Rc::clone(&shell);
         Closure::<dyn Fn()>::new(move || shell.turn())
     };
-    channel
-        .port1()
-        .set_onmessage(Some(on_turn.as_ref().unchecked_ref()));
+    channel.port1().set_onmessage(Some(on_turn.as_ref().unchecked_ref()));
     on_turn.forget();
 
     let on_message = {
@@ -78,8 +74,9 @@ pub(crate) fn start() {
 impl Shell {
     fn message(self: &Rc<Self>, data: &JsValue) {
         let request = match data.dyn_ref::<ArrayBuffer>() {
-            Some(buffer) => codec::decode::<Request>(&Uint8Array::new(buffer).to_vec())
-                .map_err(|error| error.to_string()),
+            Some(buffer) => {
+                codec::decode::<Request>(&Uint8Array::new(buffer).to_vec()).map_err(|error| error.to_string())
+            }
             None => Err("the page sent something that is not bytes".to_owned()),
         };
         match request {
@@ -131,9 +128,7 @@ impl Shell {
             Err(error) => wasm_bindgen::throw_val(error),
         };
         let signal = controller.signal();
-        self.fetches
-            .borrow_mut()
-            .insert(resource.clone(), controller);
+        self.fetches.borrow_mut().insert(resource.clone(), controller);
         let shell = Rc::clone(self);
         wasm_bindgen_futures::spawn_local(async move {
             let progress = |bytes| {
@@ -176,11 +171,5 @@ fn report_panics() {
 }
 
 fn crashed(scope: &DedicatedWorkerGlobalScope, why: String) {
-    post(
-        scope,
-        &Reply::Failed {
-            id: CURRENT.get(),
-            failure: Failure::Crashed { why },
-        },
-    );
+    post(scope, &Reply::Failed { id: CURRENT.get(), failure: Failure::Crashed { why } });
 }

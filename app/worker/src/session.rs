@@ -59,10 +59,7 @@ pub struct Session {
 
 impl Session {
     /// A session whose first worker has been started.
-    #[allow(
-        clippy::new_without_default,
-        reason = "a session is tied to a worker that somebody started"
-    )]
+    #[allow(clippy::new_without_default, reason = "a session is tied to a worker that somebody started")]
     pub fn new() -> Self {
         Self {
             worker: Worker::Starting,
@@ -106,11 +103,7 @@ impl Session {
         if id != self.last_id || self.answered || self.search.take().is_none() {
             return Vec::new();
         }
-        if self.worker == Worker::Ready {
-            vec![Step::Post(Request::Cancel { id })]
-        } else {
-            Vec::new()
-        }
+        if self.worker == Worker::Ready { vec![Step::Post(Request::Cancel { id })] } else { Vec::new() }
     }
 
     /// The worker said something.
@@ -125,10 +118,7 @@ impl Session {
                 self.worker = Worker::Foreign;
                 vec![Step::Reload { worker: build }]
             }
-            Reply::Failed {
-                failure: Failure::Crashed { why },
-                ..
-            } => self.broke(why),
+            Reply::Failed { failure: Failure::Crashed { why }, .. } => self.broke(why),
             Reply::Found { id, .. } if self.awaits(id) => {
                 // After a breakdown the page has this answer already; giving it again does no harm.
                 self.answered = true;
@@ -185,10 +175,7 @@ impl Session {
     pub fn slow(&mut self, why: String) -> Vec<Step> {
         if self.worker == Worker::Starting && self.search.is_some() {
             let failure = Failure::Unsupported { why };
-            vec![Step::Deliver(Reply::Failed {
-                id: self.last_id,
-                failure,
-            })]
+            vec![Step::Deliver(Reply::Failed { id: self.last_id, failure })]
         } else {
             Vec::new()
         }
@@ -197,10 +184,7 @@ impl Session {
     /// The page was loaded again before, and the worker is still of another build.
     pub fn reload_was_in_vain(&mut self, worker: String) -> Vec<Step> {
         self.worker = Worker::None;
-        self.give_up(Failure::OtherBuild {
-            page: BUILD.to_owned(),
-            worker,
-        })
+        self.give_up(Failure::OtherBuild { page: BUILD.to_owned(), worker })
     }
 
     fn awaits(&self, id: SearchId) -> bool {
@@ -211,10 +195,7 @@ impl Session {
         self.explain = None;
         self.answered = false;
         match self.search.take() {
-            Some(_) => vec![Step::Deliver(Reply::Failed {
-                id: self.last_id,
-                failure,
-            })],
+            Some(_) => vec![Step::Deliver(Reply::Failed { id: self.last_id, failure })],
             None => Vec::new(),
         }
     }
@@ -224,10 +205,7 @@ impl Session {
             Some(scenario) if self.worker == Worker::Ready => {
                 // A new worker has no answer to explain yet.
                 self.answered = false;
-                vec![Step::Post(Request::Search {
-                    id: self.last_id,
-                    scenario: Box::new(scenario.clone()),
-                })]
+                vec![Step::Post(Request::Search { id: self.last_id, scenario: Box::new(scenario.clone()) })]
             }
             _ => Vec::new(),
         }
@@ -236,10 +214,7 @@ impl Session {
     fn post_explain(&self) -> Vec<Step> {
         match self.explain {
             Some(layout) if self.worker == Worker::Ready && self.answered => {
-                vec![Step::Post(Request::Explain {
-                    id: self.last_id,
-                    layout,
-                })]
+                vec![Step::Post(Request::Explain { id: self.last_id, layout })]
             }
             _ => Vec::new(),
         }

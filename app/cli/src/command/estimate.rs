@@ -52,7 +52,12 @@ pub(super) fn run(args: &args::Estimate) -> Result<Report, Failure> {
     let plan = Plan::resolve(&scenario, Catalog::embedded(), &data.index)?;
     let id = plan.data_id();
     let mut notes = asked.notes;
-    notes.extend(asked.data.filter(|linked| *linked != id).map(|linked| text::different_data(&id, &linked).to_string()));
+    notes.extend(
+        asked
+            .data
+            .filter(|linked| *linked != id)
+            .map(|linked| text::different_data(&id, &linked).to_string()),
+    );
     let outcome = match estimate(&data.load(plan)?, &deployment) {
         Ok(outcome) => outcome,
         Err(EstimateError::DoesNotFit(memory)) => {
@@ -112,7 +117,9 @@ fn deployment(layout: &args::Layout, scenario: &Scenario) -> Result<Deployment, 
 fn refusal(error: &EstimateError) -> Failure {
     Failure(match error {
         EstimateError::Gap(Gap::NoData(table)) => {
-            format!("There is no measured data for {table} in this layout. Choose other parallel sizes or precisions.")
+            format!(
+                "There is no measured data for {table} in this layout. Choose other parallel sizes or precisions."
+            )
         }
         EstimateError::Gap(Gap::NoPeak(pipe)) => {
             format!("The GPU has no {} tensor cores. Choose another precision or system.", pipe.name())
@@ -166,7 +173,8 @@ fn for_people(mode: Mode, outcome: &Estimate) -> String {
     rows.push(("tok/s", rate(outcome.tokens_per_sec)));
     rows.push(("tok/s/GPU", rate(outcome.tokens_per_sec_per_gpu)));
     rows.push(("in flight", count(u64::from(outcome.concurrency))));
-    let names = if outcome.memory.len() > 1 { ["prefill GiB/GPU", "decode GiB/GPU"] } else { ["GiB/GPU", ""] };
+    let names =
+        if outcome.memory.len() > 1 { ["prefill GiB/GPU", "decode GiB/GPU"] } else { ["GiB/GPU", ""] };
     for (name, held) in names.into_iter().zip(&outcome.memory) {
         let used = format!("{} of {}", gib(held.memory.total()), gib(held.memory.capacity));
         rows.push((name, used));

@@ -48,7 +48,9 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
     };
     let known = Catalog::embedded();
     let (Some(model), Some(system)) = (known.model(&scenario.model), known.system(&scenario.system)) else {
-        return Err(Failure("The model or system is not in the catalogue. See `configurator models`.".to_owned()));
+        return Err(Failure(
+            "The model or system is not in the catalogue. See `configurator models`.".to_owned(),
+        ));
     };
     let link = answer.link();
     let options = DgdrOptions {

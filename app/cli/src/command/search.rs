@@ -133,7 +133,9 @@ pub(super) fn question(scenario: &Scenario) -> String {
     let goal = match goal {
         Goal::Gpus(gpus) => format!("{} × {system}", count(u64::from(*gpus))),
         Goal::RequestRate(rate) => format!("{system} for {} requests/s", typed(*rate)),
-        Goal::Concurrency(requests) => format!("{system} for {} requests in flight", count(u64::from(*requests))),
+        Goal::Concurrency(requests) => {
+            format!("{system} for {} requests in flight", count(u64::from(*requests)))
+        }
     };
     let decode = decode_system.as_ref().map_or(String::new(), |system| format!(", decode on {system}"));
     let second = match sla.request_latency_ms {

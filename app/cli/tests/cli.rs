@@ -1,0 +1,276 @@
+//! The program as people run it, on the real tables.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use engine::format::{ms, rate};
+use serde_json::Value;
+
+fn packs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../perf-data/packs")
+}
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_configurator"));
+    command.args(args).env("CONFIGURATOR_DATA", packs()).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    program(args).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = run(args);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn search_answers_the_default_question() {
+    let output = run(&["search", "--top", "2"]);
+    assert_eq!(code(&output), 0);
+    assert_eq!(err(&output), "");
+    let text = out(&output);
+    let answer = json(&["search", "--json", "--top", "2"]);
+    let picks = answer["picks"].as_array().unwrap();
+    assert_eq!(picks.len(), 2);
+    for (pick, rank) in picks.iter().zip(1..) {
+        let line = text.lines().find(|line| line.starts_with(&format!("{rank}  "))).unwrap();
+        assert!(line.contains(pick["replica"].as_str().unwrap()), "{line}");
+        for digits in [
+            rate(pick["tokens_per_sec_per_gpu"].as_f64().unwrap()),
+            ms(pick["ttft_ms"].as_f64().unwrap()),
+            ms(pick["itl_ms"].as_f64().unwrap()),
+        ] {
+            assert!(line.split_whitespace().any(|cell| cell == digits), "{digits} is not in {line}");
+        }
+        assert!(pick["ttft_ms"].as_f64().unwrap() <= 500.0);
+        assert!(pick["itl_ms"].as_f64().unwrap() <= 30.0);
+        assert!(pick["gpus_used"].as_u64().unwrap() <= 32);
+    }
+    let scores: Vec<_> = picks.iter().map(|pick| pick["tokens_per_sec_per_gpu"].as_f64().unwrap()).collect();
+    assert!(scores[0] >= scores[1]);
+    assert!(text.contains(answer["limited_by"].as_str().unwrap()));
+    assert!(text.contains(answer["link"].as_str().unwrap()));
+}
+
+#[test]
+fn a_link_a_file_and_flags_ask_the_same() {
+    let flags = [
+        "--gpus",
+        "13",
+        "--itl",
+        "25",
+        "--isl",
+        "3333",
+        "--osl",
+        "777",
+        "--serving",
+        "disagg",
+        "--kv",
+        "fp8",
+    ];
+    let asked = json(&[&["search", "--json"], &flags[..]].concat());
+    assert_eq!(asked["scenario"]["goal"]["Gpus"], 13);
+    let link = asked["link"].as_str().unwrap();
+    assert_eq!(json(&["search", "--json", link]), asked);
+    assert_eq!(out(&run(&[&["link"], &flags[..]].concat())).trim_end(), link);
+
+    for text in [asked["scenario"].to_string(), format!("https://example.org/plan/{link}\n")] {
+        let mut child = program(&["search", "--json", "--scenario", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), asked);
+    }
+    // A flag wins over the link.
+    assert_eq!(json(&["search", "--json", "--gpus", "16", link])["scenario"]["goal"]["Gpus"], 16);
+}
+
+#[test]
+fn what_a_link_says_in_vain_is_noted() {
+    let output = run(&["link", "?v=1&gpus=8&data=00000000&colour=red"]);
+    assert_eq!(code(&output), 0);
+    let notes = err(&output);
+    assert!(notes.lines().all(|line| line.starts_with("note: ")));
+    assert!(notes.contains("colour") && notes.contains("00000000"), "{notes}");
+    assert!(out(&output).contains("gpus=8"));
+    let base = run(&["link", "--base", "https://example.org/"]);
+    assert!(out(&base).starts_with("https://example.org/?v=1&"));
+}
+
+#[test]
+fn nothing_feasible_is_exit_code_1_with_a_way_out() {
+    let output = run(&["search", "--ttft", "20"]);
+    assert_eq!(code(&output), 1);
+    assert!(out(&output).contains("Nothing meets the SLO"));
+    let found = run(&["search", "--json", "--ttft", "20"]);
+    let answer: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(answer["picks"].as_array().unwrap().len(), 0);
+    let enough = answer["nearest"]["ttft_ms"].as_f64().unwrap().to_string();
+    assert_eq!(code(&run(&["search", "--ttft", &enough])), 0);
+    let export = run(&["export", "--ttft", "20"]);
+    assert_eq!((code(&export), out(&export).as_str()), (1, ""));
+}
+
+#[test]
+fn bad_input_is_exit_code_2_and_names_the_value() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["search", "--model", "nobody/nothing"], "nobody/nothing"),
+        (&["search", "--system", "h1000"], "h1000"),
+        (&["search", "--backend", "tgi"], "trtllm"),
+        (&["search", "--gemm", "fp7"], "fp8_block"),
+        (&["search", "--isl", "0"], "ISL is 0"),
+        (&["search", "--isl", "-4"], "-4"),
+        (&["search", "--ttft", "-1"], "-1"),
+        (&["search", "--itl", "nan"], "ITL"),
+        (&["search", "--gpus", "8", "--rate", "3"], "--rate"),
+        (&["search", "--prefix", "4000"], "4000"),
+        (&["search", "--scenario", "no-such-file.yaml"], "no-such-file.yaml"),
+        (&["search", "--data", "no-such-folder"], "no-such-folder"),
+        (&["estimate"], "--batch"),
+        (&["estimate", "--batch", "1", "--tp", "3"], "TP"),
+        (&["estimate", "--batch", "1", "--tp", "1025"], "1025"),
+        (&["export", "--pick", "1000"], "pick 1000"),
+        (&["export", "--name", "Not A Name"], "metadata.name"),
+        (&["export", "--dynamo", "0.1"], "1.6.1"),
+        (&["deploy"], "deploy"),
+    ];
+    for (args, says) in cases {
+        let output = run(args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        assert_eq!(out(&output), "", "{args:?}");
+        let message = err(&output);
+        assert!(message.starts_with("error: ") && message.contains(says), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn a_scenario_file_with_a_wrong_field_is_refused_by_name() {
+    let file = std::env::temp_dir().join(format!("configurator-{}.yaml", std::process::id()));
+    for (text, says) in [
+        ("workload: {islands: 4}\n", "workload.islands"),
+        ("goal: {Gpus: many}\n", "many"),
+        ("[1, 2]\n", "neither"),
+        ("{model: [", "neither JSON nor YAML"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = run(&["search", "--scenario", file.to_str().unwrap()]);
+        assert_eq!(code(&output), 2, "{text}");
+        assert!(err(&output).contains(says), "{text}: {}", err(&output));
+    }
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn estimate_prices_what_search_found() {
+    let found = json(&["search", "--json", "--serving", "disagg", "--top", "1"]);
+    let pick = &found["picks"][0];
+    let layout = &pick["layout"]["Disagg"];
+    let number = |side: &str, key: &str| match key {
+        "tp" => layout[side]["parallel"]["tp"].to_string(),
+        _ => layout[side][key].to_string(),
+    };
+    let priced = json(&[
+        "estimate",
+        "--json",
+        "--mode",
+        "disagg",
+        "--prefill-tp",
+        &number("prefill", "tp"),
+        "--prefill-batch",
+        &number("prefill", "batch"),
+        "--prefill-workers",
+        &number("prefill", "count"),
+        "--decode-tp",
+        &number("decode", "tp"),
+        "--decode-batch",
+        &number("decode", "batch"),
+        "--decode-workers",
+        &number("decode", "count"),
+    ]);
+    for key in ["ttft_ms", "itl_ms", "requests_per_sec", "request_latency_ms"] {
+        let (a, b) = (pick[key].as_f64().unwrap(), priced[key].as_f64().unwrap());
+        assert!((a / b - 1.0).abs() < 1e-9, "{key}: {a} searched, {b} priced");
+    }
+    assert_eq!(pick["gpus_used"], priced["gpus"]);
+}
+
+#[test]
+fn an_estimate_that_does_not_fit_says_how_much_is_missing() {
+    let output = run(&["estimate", "--batch", "1000000"]);
+    assert_eq!(code(&output), 1);
+    assert!(err(&output).contains("does not fit") && err(&output).contains("80.0 GiB"), "{}", err(&output));
+    for mode in ["static", "prefill", "decode"] {
+        let output = run(&["estimate", "--mode", mode, "--tp", "4", "--batch", "2"]);
+        assert_eq!(code(&output), 0, "{mode}: {}", err(&output));
+        assert_eq!(out(&output).contains("TTFT"), mode != "decode");
+        assert_eq!(out(&output).contains("ITL"), mode != "prefill");
+    }
+}
+
+#[test]
+fn export_prints_a_manifest() {
+    let output = run(&["export", "--namespace", "serving"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let request: Value = serde_yaml::from_slice(&output.stdout).unwrap();
+    assert_eq!(request["kind"], "DynamoGraphDeploymentRequest");
+    assert_eq!(request["metadata"]["namespace"], "serving");
+    assert_eq!(request["spec"]["model"], "Qwen/Qwen3-32B-FP8");
+    let whole = json(&["export", "--namespace", "serving", "--json"]);
+    assert_eq!(whole["text"].as_str().unwrap(), out(&output));
+    assert_ne!(run(&["export", "--pick", "2"]).stdout, run(&["export"]).stdout);
+}
+
+#[test]
+fn the_lists_cover_the_catalogue() {
+    let models = json(&["models", "--json"]);
+    let models = models.as_array().unwrap();
+    let airline = models.iter().find(|model| model["model"] == "Qwen/Qwen3-32B-FP8").unwrap();
+    assert_eq!(airline["built"], true);
+    assert!(airline["runs_on"].as_array().unwrap().iter().any(|place| place["system"] == "h100_sxm"));
+    let text = out(&run(&["models"]));
+    assert_eq!(text.lines().count(), models.len() + 1);
+    let systems = json(&["systems", "--json"]);
+    let h100 = systems.as_array().unwrap().iter().find(|system| system["system"] == "h100_sxm").unwrap();
+    assert_eq!(h100["measured_with"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn the_packs_are_found_from_inside_the_workspace() {
+    let output = Command::new(env!("CARGO_BIN_EXE_configurator"))
+        .args(["search", "--top", "1"])
+        .env_remove("CONFIGURATOR_DATA")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_fault() {
+    let mut child =
+        program(&["models", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+}
