@@ -25,11 +25,13 @@ pub fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, chart: &ChartVm, 
             pen.line(&part, colour, 0.55, 1.6)?;
         }
     }
+    // Smaller charts have smaller marks, or the frontier becomes a caterpillar.
+    let scale = if chart.size.0 < 520.0 { 0.75 } else { 1.0 };
     for mark in &chart.marks {
-        draw_mark(&pen, mark, palette)?;
+        draw_mark(&pen, mark, scale, palette)?;
     }
     if let Some(centre) = chart.focus {
-        pen.ring(centre, 11.0, palette.ink, 1.6)?;
+        pen.ring(centre, 11.0 * scale, palette.ink, 1.6)?;
     }
     for label in &chart.labels {
         let colour = if label.disagg { palette.disagg } else { palette.agg };
@@ -58,25 +60,26 @@ fn axes<DB: DrawingBackend>(pen: &Pen<'_, DB>, chart: &ChartVm, palette: &Palett
     pen.text(&chart.y_title, (plot.left, plot.top - 16.0), Anchor::Start, TITLE, palette.muted)
 }
 
-fn draw_mark<DB: DrawingBackend>(pen: &Pen<'_, DB>, mark: &Mark, palette: &Palette) -> Result<(), DrawError<DB>> {
+fn draw_mark<DB: DrawingBackend>(pen: &Pen<'_, DB>, mark: &Mark, scale: f64, palette: &Palette) -> Result<(), DrawError<DB>> {
     let colour = if mark.disagg { palette.disagg } else { palette.agg };
     let (colour, alpha, size) = match mark.tone {
         Tone::Faint => (palette.line_strong, 0.28, 0.55),
-        Tone::Cloud => (colour, 0.3, 0.6),
+        Tone::Cloud => (colour, 0.24, 0.55),
         Tone::Beyond => (colour, 0.4, 1.0),
         Tone::Frontier => (colour, 1.0, 1.0),
     };
+    let size = size * scale;
     let place = (mark.x, mark.y);
     // A rim in the colour of the panel keeps neighbours apart.
     let rim = mark.tone == Tone::Frontier;
     if mark.disagg {
         if rim {
-            pen.triangle((mark.x, mark.y - 0.2), 7.6, palette.panel, 1.0)?;
+            pen.triangle((mark.x, mark.y - 0.2), 7.6 * scale, palette.panel, 1.0)?;
         }
         pen.triangle(place, 6.0 * size, colour, alpha)
     } else {
         if rim {
-            pen.disc(place, 5.2, palette.panel, 1.0)?;
+            pen.disc(place, 5.2 * scale, palette.panel, 1.0)?;
         }
         pen.disc(place, 4.2 * size, colour, alpha)
     }

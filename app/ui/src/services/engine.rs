@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::explain::Explanation;
-use engine::problem::{Field, ScenarioError};
+use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
 use engine::text::{self, Message};
 use engine::view::Layout;
@@ -47,8 +47,8 @@ pub(crate) enum Phase {
     Failed {
         /// What to tell.
         message: Message,
-        /// The field to blame.
-        field: Option<Field>,
+        /// Why the question cannot be answered, when it is the question.
+        error: Option<ScenarioError>,
     },
 }
 
@@ -157,11 +157,12 @@ impl Engine {
             }
             Reply::Explained { layout, explanation, .. } => self.explained.set(Some((layout, explanation))),
             Reply::Failed { failure, .. } => {
-                let field = match &failure {
-                    Failure::Scenario(error) => field_of(error),
+                let message = message(&failure);
+                let error = match failure {
+                    Failure::Scenario(error) => Some(error),
                     _ => None,
                 };
-                self.phase.set(Phase::Failed { message: message(&failure), field });
+                self.phase.set(Phase::Failed { message, error });
             }
         }
     }
@@ -175,17 +176,5 @@ fn message(failure: &Failure) -> Message {
         Failure::Crashed { why } => text::crashed(why),
         Failure::Unsupported { why } => text::unsupported(why),
         Failure::OtherBuild { page, worker } => text::other_build(page, worker),
-    }
-}
-
-/// The field that a refused question is about.
-fn field_of(error: &ScenarioError) -> Option<Field> {
-    match error {
-        ScenarioError::UnknownModel { .. } | ScenarioError::NotBuilt { .. } => Some(Field::Model),
-        ScenarioError::UnknownSystem { .. } => Some(Field::System),
-        ScenarioError::UnknownVersion { .. } => Some(Field::Version),
-        ScenarioError::NoPack { .. } => Some(Field::Backend),
-        ScenarioError::Number { field, .. } => Some(*field),
-        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } => None,
     }
 }

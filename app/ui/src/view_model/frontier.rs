@@ -191,7 +191,7 @@ impl ChartVm {
             (x.px(point.tokens_per_sec_per_user), y.px(y_of(point)))
         };
         let inside = |(px, py): (f64, f64)| {
-            (plot.left - 0.5..=plot.right + 0.5).contains(&px) && (plot.top - 4.0..=plot.bottom + 0.5).contains(&py)
+            (plot.left - 0.5..=plot.right + 0.5).contains(&px) && (plot.top - 1.0..=plot.bottom + 0.5).contains(&py)
         };
 
         let marks = marks(view, scenario, &main, &place, &inside);

@@ -6,6 +6,7 @@ pub mod form;
 pub mod preset;
 pub mod slo;
 pub mod frontier;
+pub mod remedy;
 pub mod strip;
 pub mod best;
 pub mod table;

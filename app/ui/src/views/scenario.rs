@@ -13,6 +13,7 @@ use crate::services::engine::Phase;
 use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::form::{self, GoalKind};
+use crate::view_model::remedy::field_of;
 use crate::view_model::preset::{PRESETS, Preset};
 use more::More;
 
@@ -20,7 +21,7 @@ use more::More;
 fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
     Signal::derive(move || {
         page.engine.phase.with(|phase| match phase {
-            Phase::Failed { message, field: Some(field) } if *field == wanted => Some(message.detail.clone()),
+            Phase::Failed { message, error: Some(error) } if field_of(error) == Some(wanted) => Some(message.detail.clone()),
             _ => None,
         })
     })

@@ -3,10 +3,12 @@
 use engine::text;
 use leptos::prelude::*;
 
+use super::notices::suggestions;
 use crate::components::{Glossed, MessageBox};
 use crate::state::{Page, use_page};
 use crate::view_model::best::{BestVm, Fact, ShapeRow};
 use crate::view_model::fragment::Screen;
+use crate::view_model::remedy::openings;
 
 /// The card of the best point, or of the selected one.
 #[component]
@@ -121,13 +123,7 @@ fn Nothing() -> impl IntoView {
     let content = move || {
         let shown = page.shown.get()?;
         let nearest = shown.view.nearest.unwrap_or_default();
-        let buttons = text::suggestions(&nearest, &shown.scenario)
-            .into_iter()
-            .map(|suggestion| {
-                let text::Suggestion { label, scenario } = suggestion;
-                view! { <button type="button" class="primary" on:click=move |_| page.set(scenario.clone())>{format!("Use {label}")}</button> }
-            })
-            .collect_view();
+        let buttons = suggestions(page, openings(&shown.view, &shown.scenario));
         Some(view! { <MessageBox message=text::nothing_fits(&nearest, &shown.scenario)>{buttons}</MessageBox> })
     };
     view! { <div class="nothing">{content}</div> }

@@ -11,6 +11,7 @@ mod ttft_strip;
 
 use leptos::prelude::*;
 
+use crate::services::engine::Phase;
 use crate::state::use_page;
 use best::BestCard;
 use chart::Chart;
@@ -23,15 +24,17 @@ use ttft_strip::TtftStrip;
 #[component]
 pub(crate) fn Explore() -> impl IntoView {
     let page = use_page();
+    let failed = move || page.engine.phase.with(|phase| matches!(phase, Phase::Failed { .. }));
     // A failed or unfinished search leaves the old answer on screen, marked.
     let stale = move || {
-        page.shown.get().is_some_and(|shown| shown.stale)
-            || page.engine.phase.with(|phase| matches!(phase, crate::services::engine::Phase::Failed { .. }))
+        page.shown.get().is_some_and(|shown| shown.stale || failed())
     };
+    // Nothing was ever answered, and nothing will be: the message stands alone.
+    let bare = move || failed() && page.shown.get().is_none();
     view! {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
-        <div class="explore" class:stale=stale>
+        <div class="explore" class:stale=stale class:hidden=bare>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>
                 <TtftStrip/>

@@ -1,22 +1,34 @@
 //! Failures and notices, in place and with what to do.
 
-use engine::text::{self, Message};
+use engine::text::{self, Message, Suggestion};
 use leptos::prelude::*;
 
 use crate::components::MessageBox;
 use crate::services::engine::Phase;
-use crate::state::use_page;
+use crate::state::{Page, use_page};
+use crate::view_model::remedy::remedies;
+
+/// Buttons that change the question.
+pub(super) fn suggestions(page: Page, list: Vec<Suggestion>) -> impl IntoView {
+    list.into_iter()
+        .map(|suggestion| {
+            let Suggestion { label, scenario } = suggestion;
+            view! { <button type="button" class="ghost" on:click=move |_| page.set(scenario.clone())>{format!("Use {label}")}</button> }
+        })
+        .collect_view()
+}
 
 /// Everything there is to tell above the answer.
 #[component]
 pub(super) fn Notices() -> impl IntoView {
     let page = use_page();
     let failure = move || {
-        let Phase::Failed { message, field } = page.engine.phase.get() else { return None };
-        let retry = field.is_none().then(|| view! {
+        let Phase::Failed { message, error } = page.engine.phase.get() else { return None };
+        let retry = error.is_none().then(|| view! {
             <button type="button" class="ghost" on:click=move |_| page.engine.retry()>"Try again"</button>
         });
-        Some(view! { <MessageBox message=message urgent=true>{retry}</MessageBox> })
+        let instead = error.map(|error| suggestions(page, page.scenario.with_untracked(|asked| remedies(&error, asked))));
+        Some(view! { <MessageBox message=message urgent=true>{retry}{instead}</MessageBox> })
     };
     let other_data = move || {
         let have = page.engine.answer.with(|answer| answer.as_ref().map(|answer| answer.data.clone()))?;
