@@ -167,9 +167,15 @@ fn agg(
     if fit == Fit::No {
         return Err(EstimateError::DoesNotFit(memory));
     }
-    let later = f64::from(problem.scenario.workload.osl.saturating_sub(1));
-    let requests_per_sec = if later > 0.0 { agg.requests_per_sec } else { 0.0 };
-    let tokens_per_sec = requests_per_sec * later;
+    let osl = problem.scenario.workload.osl;
+    let later = f64::from(osl.saturating_sub(1));
+    // The reference leaves the first token of a request out.
+    let (requests_per_sec, counted) = match problem.scenario.policy {
+        Policy::Reference if osl <= 1 => (0.0, later),
+        Policy::Reference => (agg.requests_per_sec, later),
+        Policy::Exhaustive => (agg.requests_per_sec, f64::from(osl)),
+    };
+    let tokens_per_sec = requests_per_sec * counted;
     Ok(Estimate {
         ttft_ms: agg.ttft_ms,
         itl_ms: agg.itl_ms,

@@ -235,7 +235,7 @@ fn sweep(
         WorkerRole::Agg => {
             let tokens = space::context_tokens(isl, problem.scenario.engine.chunked_prefill);
             for batch in space::agg_batches() {
-                for &ctx_tokens in tokens.iter().filter(|&&c| leaves_a_decode(batch, c, isl)) {
+                for &ctx_tokens in tokens.iter().filter(|&&c| space::leaves_a_decode(batch, c, isl)) {
                     let row = match worker {
                         Ok(worker) => agg_row(worker, batch, ctx_tokens),
                         Err(_) => Err(gap.unwrap_or(Drop::Memory)),
@@ -266,12 +266,6 @@ fn sweep(
             decode_stages.push(stages);
         }
     }
-}
-
-/// A mixed step must leave room for at least one decoding request.
-pub fn leaves_a_decode(batch: u32, ctx_tokens: u32, isl: u32) -> bool {
-    let prompts = ctx_tokens.div_ceil(isl);
-    batch >= prompts && (batch == 1 || batch > prompts)
 }
 
 fn agg_row(worker: &mut WorkerModel, batch: u32, ctx_tokens: u32) -> Result<AggRow, Drop> {

@@ -103,6 +103,12 @@ pub fn context_tokens(isl: u32, chunked: bool) -> Vec<u32> {
     out
 }
 
+/// A mixed step must leave room for at least one decoding request.
+pub fn leaves_a_decode(batch: u32, ctx_tokens: u32, isl: u32) -> bool {
+    let prompts = ctx_tokens.div_ceil(isl);
+    batch >= prompts && (batch == 1 || batch > prompts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

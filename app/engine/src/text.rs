@@ -34,13 +34,13 @@ impl Message {
 /// One line, for a terminal or a log.
 impl std::fmt::Display for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.title)?;
-        for part in [&self.detail, &self.action] {
-            if !part.is_empty() {
-                write!(f, ". {}", part.trim_end_matches('.'))?;
-            }
+        let parts = [&self.title, &self.detail, &self.action].into_iter().filter(|part| !part.is_empty());
+        for (at, part) in parts.enumerate() {
+            let space = if at > 0 { " " } else { "" };
+            let stop = if part.ends_with(['.', '?', ':']) { "" } else { "." };
+            write!(f, "{space}{part}{stop}")?;
         }
-        f.write_str(".")
+        Ok(())
     }
 }
 

@@ -4,9 +4,8 @@ use super::{Found, Member, Row, Shape, r3, targets};
 use crate::memory::Fit;
 use crate::rows::Stages;
 use crate::scenario::Scenario;
-use crate::search::leaves_a_decode;
 use crate::serving::{WorkerModel, floor_div};
-use crate::space;
+use crate::space::{self, leaves_a_decode};
 
 /// Rows kept for each target.
 const KEPT: usize = 10;
