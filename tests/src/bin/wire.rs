@@ -1,0 +1,58 @@
+//! Writes, for a few scenarios, the request a page sends to its worker and the reply it must get, so that a
+//! browser test can hold the WebAssembly engine against the native one, byte for byte.
+
+use std::path::PathBuf;
+use std::{env, fs, process};
+
+use engine::backend::Backend;
+use engine::scenario::{Goal, Policy, Scenario, Workload};
+use engine::search::Search;
+use worker::codec::encode;
+use worker::protocol::{Reply, Request};
+
+fn scenarios() -> Vec<(&'static str, Scenario)> {
+    let airline = Scenario::default();
+    let mut prefix = airline.clone();
+    prefix.workload = Workload { isl: 8000, osl: 777, prefix: 6001 };
+    prefix.engine.chunked_prefill = true;
+    prefix.goal = Goal::RequestRate(37.5);
+    let static_fp8 = Scenario {
+        model: "nvidia/Llama-3.1-70B-Instruct-FP8".to_owned(),
+        system: "b200_sxm".to_owned(),
+        backend: Backend::Vllm,
+        ..airline.clone()
+    };
+    let reference = Scenario { policy: Policy::Reference, backend: Backend::Sglang, ..airline.clone() };
+    vec![("airline", airline), ("prefix", prefix), ("static-fp8", static_fp8), ("reference", reference)]
+}
+
+fn write(folder: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+    fs::create_dir_all(folder)?;
+    for (name, scenario) in scenarios() {
+        let data = engine::problem::Plan::resolve(
+            &scenario,
+            engine::catalog::Catalog::embedded(),
+            tests::index(),
+        )?
+        .data_id();
+        let search: Search = tests::search(&scenario)?;
+        let request = Request::Search { id: 1, scenario: Box::new(scenario) };
+        let rows = Box::new(search.rows().clone());
+        // The time is the only part that may differ; it stands last.
+        let reply = Reply::Found { id: 1, rows, data, elapsed_ms: 0.0 };
+        fs::write(folder.join(format!("{name}.request")), encode(&request)?)?;
+        fs::write(folder.join(format!("{name}.reply")), encode(&reply)?)?;
+    }
+    Ok(())
+}
+
+fn main() {
+    let Some(folder) = env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("Usage: wire FOLDER");
+        process::exit(2);
+    };
+    if let Err(error) = write(&folder) {
+        eprintln!("{}: {error}", folder.display());
+        process::exit(1);
+    }
+}
