@@ -74,7 +74,7 @@ test('a model is found by typing', async ({ page }) => {
   await open(page);
   const box = page.getByRole('combobox', { name: 'Model' });
   await box.fill('llama 70b');
-  await expect(page.getByRole('option').first()).toContainText(/llama.*70b/i);
+  await expect(page.getByRole('listbox', { name: 'Model' }).getByRole('option').first()).toContainText(/llama.*70b/i);
   await page.keyboard.press('Enter');
   await expect.poll(() => input(page, 'model')).toMatch(/llama.*70b/i);
   await expect(box).toHaveAttribute('aria-expanded', 'false');

@@ -363,11 +363,13 @@ fn labels(view: &View, place: &impl Fn(usize) -> (f64, f64), inside: &impl Fn((f
         let (px, py) = place(at);
         last.clone_from(&text);
         let width = text.chars().count() as f64 * 6.6;
-        let (x, y) = (px + 10.0, (py - 12.0).max(plot.top + 8.0));
+        // Right of the point, where a falling frontier leaves room; left of it at the edge.
+        let x = if px + 10.0 + width < plot.right { px + 10.0 } else { px - 10.0 - width };
+        let y = (py - 12.0).max(plot.top + 8.0);
         let free = labels.iter().all(|(other, other_width)| {
             (other.y - y).abs() > 15.0 || x > other.x + other_width + 6.0 || x + width + 6.0 < other.x
         });
-        if point.meets() && inside((px, py)) && x + width < plot.right && free && labels.len() < 7 {
+        if point.meets() && inside((px, py)) && x > plot.left && free && labels.len() < 7 {
             labels.push((Label { x, y, text, disagg: point.is_disagg() }, width));
         }
     }

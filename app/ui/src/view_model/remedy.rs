@@ -1,5 +1,6 @@
 //! What to do instead, one tap away: for questions that cannot be answered, and for answers that hold nothing.
 
+use engine::catalog::Catalog;
 use engine::problem::{Field, ScenarioError};
 use engine::scenario::{QuantChoice, Scenario};
 use engine::text::Suggestion;
@@ -9,6 +10,18 @@ use super::form::show_number;
 
 /// At most this many alternatives of one kind.
 const SOME: usize = 4;
+
+/// Systems that were measured most widely.
+const COMMON: [&str; 3] = ["h100_sxm", "h200_sxm", "b200_sxm"];
+
+/// Whether a system has the arithmetic that the model's weights ask for.
+fn runs(system: &str, scenario: &Scenario) -> bool {
+    let catalog = Catalog::embedded();
+    match (catalog.system(system), catalog.model(&scenario.model)) {
+        (Some(system), Some(model)) => system.peak(model.quant.gemm.pipe()).is_some(),
+        _ => true,
+    }
+}
 
 /// The field that a refused question is about.
 pub fn field_of(error: &ScenarioError) -> Option<Field> {
@@ -51,7 +64,7 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
         }
         ScenarioError::UnknownSystem { id, close } => close.iter().take(SOME).map(|other| system(other, id)).collect(),
         ScenarioError::NoPack { system: id, systems, .. } => {
-            systems.iter().take(SOME).map(|other| system(other, id)).collect()
+            systems.iter().filter(|other| runs(other, scenario)).take(SOME).map(|other| system(other, id)).collect()
         }
         ScenarioError::UnknownVersion { .. } => {
             vec![with("the current data".to_owned(), &|changed| changed.version = None)]
@@ -59,7 +72,13 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
         ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } if scenario.quant != QuantChoice::default() => {
             vec![with("the precisions of the checkpoint".to_owned(), &|changed| changed.quant = QuantChoice::default())]
         }
-        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } | ScenarioError::Number { .. } => Vec::new(),
+        ScenarioError::NoTable { system: id, .. } | ScenarioError::NoPeak { system: id, .. } => COMMON
+            .iter()
+            .map(|&other| other.to_owned())
+            .filter(|other| other != id && runs(other, scenario))
+            .map(|other| system(&other, id))
+            .collect(),
+        ScenarioError::Number { .. } => Vec::new(),
     }
 }
 
@@ -76,11 +95,16 @@ fn both_targets(view: &View, scenario: &Scenario) -> Option<Suggestion> {
         Some(target) => (point.request_latency_ms, target),
         None => (point.itl_ms, sla.itl_ms),
     };
+    // The larger factor decides, the other one breaks ties.
     let miss = |point: &engine::view::Point| {
         let (latency, target) = second(point);
-        f64::max(point.ttft_ms / sla.ttft_ms, latency / target)
+        let (first, second) = (point.ttft_ms / sla.ttft_ms, latency / target);
+        (first.max(second), first.min(second))
     };
-    let nearest = view.points.iter().filter(|point| miss(point).is_finite()).min_by(|a, b| miss(a).total_cmp(&miss(b)))?;
+    let nearest = view.points.iter().filter(|point| miss(point).0.is_finite()).min_by(|a, b| {
+        let (a, b) = (miss(a), miss(b));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })?;
     let ttft = engine::format::round_up(nearest.ttft_ms).max(sla.ttft_ms);
     let (latency, target) = second(nearest);
     let latency = engine::format::round_up(latency).max(target);
@@ -108,7 +132,7 @@ mod tests {
         let error = ScenarioError::NoPack {
             system: "gb200".to_owned(),
             backend: "trtllm".to_owned(),
-            systems: vec!["h100_sxm".to_owned(), "h200_sxm".to_owned()],
+            systems: vec!["a100_sxm".to_owned(), "h100_sxm".to_owned(), "h200_sxm".to_owned()],
         };
         let offered = remedies(&error, &scenario);
         assert_eq!(offered.iter().map(|s| s.scenario.system.as_str()).collect::<Vec<_>>(), ["h100_sxm", "h200_sxm"]);

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use engine::problem::MAX_GPUS;
 use engine::rows::Rows;
-use engine::scenario::Scenario;
+use engine::scenario::{Goal, Scenario};
 use engine::view::{Point, View};
 
 /// A finished search.
@@ -34,7 +35,7 @@ pub struct Shown {
 
 /// The answer seen under the question on the form; under its own question when only a new search can tell.
 pub fn show(answer: &Answer, asked: &Scenario) -> Shown {
-    let stale = !same_rows(&answer.scenario, asked);
+    let stale = !same_rows(&answer.scenario, asked) || !makes_sense(asked);
     let scenario = if stale { &answer.scenario } else { asked };
     Shown {
         view: engine::view::view(&answer.rows, scenario),
@@ -42,6 +43,17 @@ pub fn show(answer: &Answer, asked: &Scenario) -> Shown {
         stale,
         data: answer.data.clone(),
     }
+}
+
+/// Whether targets and goal can be looked at without asking the search, which has the last word.
+fn makes_sense(asked: &Scenario) -> bool {
+    let positive = |value: f64| value.is_finite() && value > 0.0;
+    let goal = match asked.goal {
+        Goal::Gpus(gpus) => (1..=MAX_GPUS).contains(&gpus),
+        Goal::RequestRate(rate) => positive(rate),
+        Goal::Concurrency(requests) => requests > 0,
+    };
+    goal && positive(asked.sla.ttft_ms) && positive(asked.sla.itl_ms) && asked.sla.request_latency_ms.is_none_or(positive)
 }
 
 /// Whether both questions keep the same rows: they differ in targets and goal at most.
@@ -68,7 +80,17 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::scenario::Goal;
+
+    #[test]
+    fn nonsense_leaves_the_old_answer_on_screen() {
+        let rows = Arc::new(Rows::default());
+        let answer = Answer { scenario: Scenario::default(), rows, data: String::new(), elapsed_ms: 1.0 };
+        let asked = Scenario { goal: Goal::Gpus(0), ..Scenario::default() };
+        let shown = show(&answer, &asked);
+        assert!(shown.stale && shown.scenario == answer.scenario);
+        let asked = Scenario { goal: Goal::Gpus(8), ..Scenario::default() };
+        assert!(!show(&answer, &asked).stale);
+    }
 
     #[test]
     fn targets_and_goal_keep_the_rows() {
