@@ -27,8 +27,7 @@ check:
 	@.ci/check
 
 bench:
-	@.ci/setup native
-	cargo bench --locked -p engine
+	@.ci/bench
 
 packs:
 	@.ci/setup native
