@@ -40,7 +40,9 @@ fn keys(page: Page) {
             "p" | "P" => page.toggle_pin(),
             "Escape" => page.deselect(),
             key => {
-                if let Some(number) = key.parse::<usize>().ok().filter(|number| (1..=MAX_PINS).contains(number)) {
+                if let Some(number) =
+                    key.parse::<usize>().ok().filter(|number| (1..=MAX_PINS).contains(number))
+                {
                     page.recall(number - 1);
                 }
             }

@@ -34,10 +34,13 @@ pub fn prerender(rows: &Rows, scenario: &Scenario) -> String {
 }
 
 fn markup(view: &View, scenario: &Scenario) -> String {
-    let mut html = format!("<div class=\"explore\"><section class=\"panel plot\">{}</section>", svg(view, scenario));
+    let mut html =
+        format!("<div class=\"explore\"><section class=\"panel plot\">{}</section>", svg(view, scenario));
     if let Some(best) = view.best() {
         let card = BestVm::new(best, scenario, None);
-        html.push_str("<aside class=\"panel best\"><div class=\"eyebrow\"><h2>Best within your SLO</h2></div>");
+        html.push_str(
+            "<aside class=\"panel best\"><div class=\"eyebrow\"><h2>Best within your SLO</h2></div>",
+        );
         // Writing to a String cannot fail.
         let _ = write!(
             html,

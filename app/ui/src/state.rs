@@ -84,7 +84,9 @@ impl Page {
             move |_| answer.get().map(|answer| scenario.with(|asked| Arc::new(show(&answer, asked)))),
             |_, _| true,
         );
-        let focus = Memo::new(move |_| shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref()))));
+        let focus = Memo::new(move |_| {
+            shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref())))
+        });
         let theme = theme::remembered();
         theme::apply(theme);
         let page = Self {
@@ -117,8 +119,10 @@ impl Page {
         });
         Effect::new(move || location::replace(&self.address()));
         Effect::new(move || {
-            if let (Some(index), true) = (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
-                && let Some(layout) = self.shown.get().and_then(|shown| shown.view.points.get(index).map(|p| p.layout))
+            if let (Some(index), true) =
+                (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
+                && let Some(layout) =
+                    self.shown.get().and_then(|shown| shown.view.points.get(index).map(|p| p.layout))
             {
                 self.engine.explain(layout);
             }
@@ -221,7 +225,9 @@ impl Page {
     /// Sets the point shown in full aside, or takes it back.
     pub(crate) fn toggle_pin(self) {
         let Some(shown) = self.shown.get_untracked() else { return };
-        let Some(point) = self.focus.get_untracked().and_then(|index| shown.view.points.get(index)) else { return };
+        let Some(point) = self.focus.get_untracked().and_then(|index| shown.view.points.get(index)) else {
+            return;
+        };
         let pin = Pin { key: key::key(point), scenario: shown.scenario.clone(), point: *point };
         self.pins.update(|pins| {
             let same = |other: &Pin| other.key == pin.key && other.scenario == pin.scenario;
@@ -236,7 +242,9 @@ impl Page {
     /// Whether the point shown in full is set aside.
     pub(crate) fn is_pinned(self) -> bool {
         let Some(shown) = self.shown.get() else { return false };
-        let Some(point) = self.focus.get().and_then(|index| shown.view.points.get(index)) else { return false };
+        let Some(point) = self.focus.get().and_then(|index| shown.view.points.get(index)) else {
+            return false;
+        };
         let name = key::key(point);
         self.pins.with(|pins| pins.iter().any(|pin| pin.key == name && pin.scenario == shown.scenario))
     }

@@ -26,7 +26,8 @@ pub(crate) fn Combobox(
     let query = RwSignal::new(None::<String>);
     let active = RwSignal::new(0usize);
     let open = Memo::new(move |_| query.with(Option::is_some));
-    let options = Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
+    let options =
+        Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
     let list = format!("{id}-list");
     let option_id = move |at: usize| format!("{id}-option-{at}");
     let close = move || query.set(None);
@@ -36,18 +37,18 @@ pub(crate) fn Combobox(
             take(option.id);
         }
     };
-    let go = move |steps: i32| {
-        let count = options.with_untracked(Vec::len) as i32;
+    let go = move |forward: bool| {
+        let count = options.with_untracked(Vec::len);
         if count > 0 {
-            active.update(|at| *at = (*at as i32 + steps).rem_euclid(count) as usize);
+            active.update(|at| *at = (*at + if forward { 1 } else { count - 1 }) % count);
             screen::reveal(&option_id(active.get_untracked()));
         }
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         match event.key().as_str() {
             "ArrowDown" if !open.get_untracked() => query.set(Some(String::new())),
-            "ArrowDown" => go(1),
-            "ArrowUp" => go(-1),
+            "ArrowDown" => go(true),
+            "ArrowUp" => go(false),
             "Enter" if open.get_untracked() => choose(active.get_untracked()),
             "Escape" if open.get_untracked() => close(),
             _ => return,
@@ -55,7 +56,11 @@ pub(crate) fn Combobox(
         event.prevent_default();
         event.stop_propagation();
     };
-    let text = move || query.get().unwrap_or_else(|| value.with(|value| crate::view_model::form::short_model(value).to_owned()));
+    let text = move || {
+        query
+            .get()
+            .unwrap_or_else(|| value.with(|value| crate::view_model::form::short_model(value).to_owned()))
+    };
     view! {
         <div class="control combobox" class:bad=move || error.with(Option::is_some)>
             <label for=id>{label}</label>

@@ -24,7 +24,10 @@ pub(crate) fn CopyButton(
         let text = text();
         leptos::task::spawn_local(async move {
             outcome.set(Some(clipboard::copy(text).await));
-            Timeout::new(2_000, move || { outcome.try_set(None); }).forget();
+            Timeout::new(2_000, move || {
+                outcome.try_set(None);
+            })
+            .forget();
         });
     };
     let says = move || match outcome.get() {

@@ -12,7 +12,11 @@ const TICK: (f64, bool) = (11.5, false);
 const TITLE: (f64, bool) = (12.0, false);
 
 /// Draws everything but the handles, which are elements of the page.
-pub fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, chart: &ChartVm, palette: &Palette) -> Result<(), DrawError<DB>> {
+pub fn draw<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    chart: &ChartVm,
+    palette: &Palette,
+) -> Result<(), DrawError<DB>> {
     let pen = Pen::new(area);
     let plot = chart.plot;
     axes(&pen, chart, palette)?;
@@ -40,11 +44,17 @@ pub fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, chart: &ChartVm, 
     Ok(())
 }
 
-fn axes<DB: DrawingBackend>(pen: &Pen<'_, DB>, chart: &ChartVm, palette: &Palette) -> Result<(), DrawError<DB>> {
+fn axes<DB: DrawingBackend>(
+    pen: &Pen<'_, DB>,
+    chart: &ChartVm,
+    palette: &Palette,
+) -> Result<(), DrawError<DB>> {
     let plot = chart.plot;
+    // In high contrast a line is as strong as ink; a grid must not be.
+    let grid = if palette.line == palette.line_strong { 0.3 } else { 1.0 };
     for (y, label) in &chart.y_ticks {
         let y = crisp(*y);
-        pen.line(&[(plot.left, y), (plot.right, y)], palette.line, 1.0, 1.0)?;
+        pen.line(&[(plot.left, y), (plot.right, y)], palette.line, grid, 1.0)?;
         pen.text(label, (plot.left - 8.0, y), Anchor::End, TICK, palette.muted)?;
     }
     let base = crisp(plot.bottom);
@@ -55,12 +65,23 @@ fn axes<DB: DrawingBackend>(pen: &Pen<'_, DB>, chart: &ChartVm, palette: &Palett
     }
     // On a phone the axes are named by the text around the chart.
     if chart.size.1 - plot.bottom > 30.0 {
-        pen.text(&chart.x_title, ((plot.left + plot.right) / 2.0, base + 33.0), Anchor::Middle, TITLE, palette.muted)?;
+        pen.text(
+            &chart.x_title,
+            (f64::midpoint(plot.left, plot.right), base + 33.0),
+            Anchor::Middle,
+            TITLE,
+            palette.muted,
+        )?;
     }
     pen.text(&chart.y_title, (plot.left, plot.top - 16.0), Anchor::Start, TITLE, palette.muted)
 }
 
-fn draw_mark<DB: DrawingBackend>(pen: &Pen<'_, DB>, mark: &Mark, scale: f64, palette: &Palette) -> Result<(), DrawError<DB>> {
+fn draw_mark<DB: DrawingBackend>(
+    pen: &Pen<'_, DB>,
+    mark: &Mark,
+    scale: f64,
+    palette: &Palette,
+) -> Result<(), DrawError<DB>> {
     let colour = if mark.disagg { palette.disagg } else { palette.agg };
     let (colour, alpha, size) = match mark.tone {
         Tone::Faint => (palette.line_strong, 0.28, 0.55),
@@ -108,7 +129,11 @@ fn clipped(path: &[(f64, f64)], plot: &Plot) -> Vec<Vec<(f64, f64)>> {
         }
     }
     let clamp = |(x, y): (f64, f64)| (x, y.clamp(plot.top - 4.0, plot.bottom));
-    parts.into_iter().filter(|part| part.len() > 1).map(|part| part.into_iter().map(clamp).collect()).collect()
+    parts
+        .into_iter()
+        .filter(|part| part.len() > 1)
+        .map(|part| part.into_iter().map(clamp).collect())
+        .collect()
 }
 
 /// `a`, moved along the line to `b` until it is inside the sides of the plot.
@@ -118,7 +143,7 @@ fn cut(a: (f64, f64), b: (f64, f64), plot: &Plot) -> Option<(f64, f64)> {
         return Some(a);
     }
     let share = (edge - a.0) / (b.0 - a.0);
-    (0.0..=1.0).contains(&share).then(|| (edge, a.1 + share * (b.1 - a.1)))
+    (0.0..=1.0).contains(&share).then_some((edge, a.1 + share * (b.1 - a.1)))
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ pub struct Palette {
 
 impl Palette {
     /// Names of the design tokens, in the order of the fields.
-    pub const TOKENS: [&'static str; 7] = ["--panel", "--line", "--line-strong", "--ink", "--muted", "--agg", "--disagg"];
+    pub const TOKENS: [&'static str; 7] =
+        ["--panel", "--line", "--line-strong", "--ink", "--muted", "--agg", "--disagg"];
 
     /// From the colours of the tokens, in the order of [`Palette::TOKENS`].
     pub const fn from_colours(colours: [RGBColor; 7]) -> Self {

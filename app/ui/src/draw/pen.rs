@@ -57,7 +57,13 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         Self { area }
     }
 
-    pub(super) fn line(&self, path: &[(f64, f64)], colour: RGBColor, alpha: f64, width: f64) -> Result<(), DrawError<DB>> {
+    pub(super) fn line(
+        &self,
+        path: &[(f64, f64)],
+        colour: RGBColor,
+        alpha: f64,
+        width: f64,
+    ) -> Result<(), DrawError<DB>> {
         if path.len() < 2 {
             return Ok(());
         }
@@ -65,19 +71,43 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         self.area.draw(&PathElement::new(points, stroke(colour, alpha, width)))
     }
 
-    pub(super) fn rect(&self, from: (f64, f64), to: (f64, f64), colour: RGBColor, alpha: f64) -> Result<(), DrawError<DB>> {
+    pub(super) fn rect(
+        &self,
+        from: (f64, f64),
+        to: (f64, f64),
+        colour: RGBColor,
+        alpha: f64,
+    ) -> Result<(), DrawError<DB>> {
         self.area.draw(&Rectangle::new([at(from), at(to)], fill(colour, alpha)))
     }
 
-    pub(super) fn disc(&self, centre: (f64, f64), radius: f64, colour: RGBColor, alpha: f64) -> Result<(), DrawError<DB>> {
+    pub(super) fn disc(
+        &self,
+        centre: (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+        alpha: f64,
+    ) -> Result<(), DrawError<DB>> {
         self.area.draw(&Circle::new(at(centre), unit(radius), fill(colour, alpha)))
     }
 
-    pub(super) fn ring(&self, centre: (f64, f64), radius: f64, colour: RGBColor, width: f64) -> Result<(), DrawError<DB>> {
+    pub(super) fn ring(
+        &self,
+        centre: (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+        width: f64,
+    ) -> Result<(), DrawError<DB>> {
         self.area.draw(&Circle::new(at(centre), unit(radius), stroke(colour, 1.0, width)))
     }
 
-    pub(super) fn triangle(&self, (x, y): (f64, f64), size: f64, colour: RGBColor, alpha: f64) -> Result<(), DrawError<DB>> {
+    pub(super) fn triangle(
+        &self,
+        (x, y): (f64, f64),
+        size: f64,
+        colour: RGBColor,
+        alpha: f64,
+    ) -> Result<(), DrawError<DB>> {
         let corners = [(x, y - size), (x + size * 0.9, y + size * 0.68), (x - size * 0.9, y + size * 0.68)];
         self.area.draw(&Polygon::new(corners.map(at).to_vec(), fill(colour, alpha)))
     }
@@ -97,7 +127,8 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         };
         let font = (FontFamily::Name(FONT), unit(size)).into_font();
         let font = if bold { font.style(FontStyle::Bold) } else { font };
-        let style: TextStyle<'_> = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, VPos::Center));
+        let style: TextStyle<'_> =
+            TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, VPos::Center));
         self.area.draw(&Text::new(text, at(place), style))
     }
 }

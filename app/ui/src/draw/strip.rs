@@ -9,7 +9,11 @@ use super::pen::{Anchor, DrawError, Pen, crisp};
 use crate::view_model::strip::StripVm;
 
 /// Draws everything but the handle.
-pub fn draw<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, strip: &StripVm, palette: &Palette) -> Result<(), DrawError<DB>> {
+pub fn draw<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    strip: &StripVm,
+    palette: &Palette,
+) -> Result<(), DrawError<DB>> {
     let pen = Pen::new(area);
     let base = crisp(strip.axis_y);
     pen.rect((strip.target_x, 2.0), (strip.plot.1, strip.axis_y), palette.ink, 0.05)?;

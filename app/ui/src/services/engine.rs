@@ -134,7 +134,8 @@ impl Engine {
 
     /// Asks where the time of a layout goes; only a finished search can tell.
     pub(crate) fn explain(self, layout: Layout) {
-        let known = self.explained.with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == layout));
+        let known =
+            self.explained.with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == layout));
         if known || self.phase.with_untracked(|phase| *phase != Phase::Done) {
             return;
         }

@@ -1,9 +1,9 @@
 //! Small questions to the window and the document.
 
 use gloo::events::EventListener;
-use leptos::prelude::on_cleanup;
 use leptos::prelude::StoredValue;
 use leptos::prelude::UpdateValue;
+use leptos::prelude::on_cleanup;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, KeyboardEvent, PointerEvent};
 
@@ -73,7 +73,8 @@ pub(crate) fn on_press(act: impl Fn(&web_sys::Event) + 'static) {
 
 fn on_window(kind: &'static str, act: impl Fn(&web_sys::Event) + 'static) {
     if let Some(window) = web_sys::window() {
-        let listener = StoredValue::new_local(Some(EventListener::new(&window, kind, move |event| act(event))));
+        let listener =
+            StoredValue::new_local(Some(EventListener::new(&window, kind, move |event| act(event))));
         on_cleanup(move || drop(listener.try_update_value(Option::take)));
     }
 }

@@ -24,8 +24,11 @@ pub(crate) fn paint(
     // Setting the size also clears the canvas and resets its transform.
     canvas.set_width((size.0 * ratio).round() as u32);
     canvas.set_height((size.1 * ratio).round() as u32);
-    let context = canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into::<CanvasRenderingContext2d>().ok());
-    let (Some(context), Some(backend)) = (context, CanvasBackend::with_canvas_object(canvas.clone())) else { return };
+    let context =
+        canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into::<CanvasRenderingContext2d>().ok());
+    let (Some(context), Some(backend)) = (context, CanvasBackend::with_canvas_object(canvas.clone())) else {
+        return;
+    };
     let scale = ratio / UNITS;
     if context.set_transform(scale, 0.0, 0.0, scale, 0.0, 0.0).is_err() {
         return;

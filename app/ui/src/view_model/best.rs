@@ -65,7 +65,10 @@ impl BestVm {
     pub fn new(point: &Point, scenario: &Scenario, price: Option<f64>) -> Self {
         let by_gpus = !matches!(scenario.goal, Goal::Gpus(_));
         let (hero, unit) = if by_gpus {
-            (format::count(u64::from(point.gpus_used)), if point.gpus_used == 1 { "GPU for the load" } else { "GPUs for the load" })
+            (
+                format::count(u64::from(point.gpus_used)),
+                if point.gpus_used == 1 { "GPU for the load" } else { "GPUs for the load" },
+            )
         } else {
             (format::rate(point.tokens_per_sec_per_gpu), "tokens/s per GPU")
         };
@@ -120,11 +123,19 @@ fn shape(point: &Point) -> Vec<ShapeRow> {
     let replicas = point.replicas.max(1);
     let row = |role, worker: &Worker, decode| {
         let count = (worker.count / replicas).max(1);
-        ShapeRow { role, drawn: count.min(DRAWN), hidden: count.saturating_sub(DRAWN), gpus: worker.parallel.gpus(), decode }
+        ShapeRow {
+            role,
+            drawn: count.min(DRAWN),
+            hidden: count.saturating_sub(DRAWN),
+            gpus: worker.parallel.gpus(),
+            decode,
+        }
     };
     match &point.layout {
         Layout::Agg { worker, .. } => vec![row("prefill + decode", worker, true)],
-        Layout::Disagg { prefill, decode } => vec![row("prefill", prefill, false), row("decode", decode, true)],
+        Layout::Disagg { prefill, decode } => {
+            vec![row("prefill", prefill, false), row("decode", decode, true)]
+        }
     }
 }
 
@@ -153,7 +164,10 @@ mod tests {
         let card = BestVm::new(&view.points[0], &Scenario::default(), None);
         assert_eq!((card.hero.as_str(), card.unit), ("744", "tokens/s per GPU"));
         assert_eq!(card.total, "2 replicas × 16 GPUs = 32");
-        assert_eq!(card.shape_text, "Each of the replicas: 5 prefill workers of 2 GPUs, 6 decode workers of 1 GPU");
+        assert_eq!(
+            card.shape_text,
+            "Each of the replicas: 5 prefill workers of 2 GPUs, 6 decode workers of 1 GPU"
+        );
         let in_flight = card.facts.iter().find(|fact| fact.term == "In flight").expect("shown");
         assert_eq!((in_flight.value.as_str(), in_flight.rest.as_str()), ("768", "= 384 × 2"));
         assert!(card.facts.iter().all(|fact| fact.term != "Cost"));

@@ -6,7 +6,14 @@ use engine::source::Evidence;
 use engine::view::{Funnel, Layout, Point, View, Worker};
 
 fn memory() -> MemoryUse {
-    MemoryUse { weights: 3.2e10, kv_cache: 2.0e10, activations: 2.0e9, comm: 4.0e8, other: 3.5e9, capacity: 8.5e10 }
+    MemoryUse {
+        weights: 3.2e10,
+        kv_cache: 2.0e10,
+        activations: 2.0e9,
+        comm: 4.0e8,
+        other: 3.5e9,
+        capacity: 8.5e10,
+    }
 }
 
 fn worker(tp: u32, batch: u32, count: u32) -> Worker {

@@ -8,7 +8,8 @@ use perf_data::{Index, PackEntry};
 
 /// Reads a number as people type it: thousands separators, spaces and a unit at the end are fine.
 pub fn number(text: &str) -> Result<f64, String> {
-    let plain: String = text.trim().chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '_' | '\'')).collect();
+    let plain: String =
+        text.trim().chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '_' | '\'')).collect();
     let plain = plain.strip_suffix("ms").unwrap_or(&plain);
     let (plain, factor) = match plain.strip_suffix(['k', 'K']) {
         Some(thousands) => (thousands, 1000.0),
@@ -75,7 +76,8 @@ fn family_label(name: &str) -> String {
     label
 }
 
-/// Models whose id, family or precision has every word of `query`; answering ones first, then by id.
+/// Models whose id, family or precision has every word of `query`; those named by it first, then those that can
+/// be answered for.
 pub fn models(catalog: &Catalog, query: &str) -> Vec<ModelOption> {
     let query = query.to_lowercase();
     let words: Vec<&str> = query.split_whitespace().collect();
@@ -88,7 +90,15 @@ pub fn models(catalog: &Catalog, query: &str) -> Vec<ModelOption> {
             words.iter().all(|word| text.contains(word))
         })
         .collect();
-    found.sort_by(|a, b| b.answers.cmp(&a.answers).then_with(|| a.id.cmp(&b.id)));
+    // A word of the id says more than a word of the family: every Qwen3 of this list is of the Llama family.
+    let named = |option: &ModelOption| {
+        let id = option.id.to_lowercase();
+        words.iter().all(|word| id.contains(word))
+    };
+    found.sort_by(|a, b| {
+        let (a_first, b_first) = ((named(a), a.answers), (named(b), b.answers));
+        b_first.cmp(&a_first).then_with(|| a.id.cmp(&b.id))
+    });
     found
 }
 
@@ -154,7 +164,8 @@ pub fn backends(index: Option<&Index>, system: &str) -> Vec<Choice> {
 
 /// Data versions of a backend on a system; the empty value is the current one.
 pub fn versions(index: Option<&Index>, scenario: &Scenario) -> Vec<Choice> {
-    let entry: Option<&PackEntry> = index.and_then(|index| index.pack(&scenario.system, scenario.backend.name()));
+    let entry: Option<&PackEntry> =
+        index.and_then(|index| index.pack(&scenario.system, scenario.backend.name()));
     let current = entry.map_or_else(|| "current".to_owned(), |entry| entry.version.clone());
     let mut choices = vec![Choice::new("", current)];
     if let Some(version) = &scenario.version {
@@ -261,7 +272,11 @@ pub fn more_summary(scenario: &Scenario, catalog: &Catalog) -> String {
     parts.extend(kv.map(|kv| format!("{} KV", kv.name().to_uppercase().replace("BFLOAT16", "BF16"))));
     parts.extend(quant.gemm.map(|gemm| format!("GEMM {gemm}")));
     parts.extend(quant.fmha.map(|fmha| format!("attention {fmha}")));
-    parts.push(engine.free_memory_fraction.map_or_else(|| "default KV memory".to_owned(), |share| format!("{share} mem")));
+    parts.push(
+        engine
+            .free_memory_fraction
+            .map_or_else(|| "default KV memory".to_owned(), |share| format!("{share} mem")),
+    );
     parts.extend(engine.max_seq_len.map(|tokens| format!("max {} tokens", show_whole(tokens))));
     if engine.chunked_prefill {
         parts.push("chunked prefill".to_owned());
@@ -313,7 +328,9 @@ mod tests {
         assert_eq!(number("4,000"), Ok(4000.0));
         assert_eq!(number(" 29.5 ms "), Ok(29.5));
         assert_eq!(whole("32k"), Ok(32_000));
-        assert!(whole("1.5").is_err() && whole("-1").is_err() && number("").is_err() && number("NaN").is_err());
+        assert!(
+            whole("1.5").is_err() && whole("-1").is_err() && number("").is_err() && number("NaN").is_err()
+        );
         assert!(number("abc").is_err_and(|why| why.contains("abc")));
     }
 
@@ -329,6 +346,7 @@ mod tests {
     fn models_are_found_by_words() {
         let found = models(Catalog::embedded(), "qwen3 32b fp8");
         assert!(found.iter().any(|option| option.id == "Qwen/Qwen3-32B-FP8"));
+        assert!(models(Catalog::embedded(), "llama")[0].id.to_lowercase().contains("llama"));
         let all = models(Catalog::embedded(), "");
         assert_eq!(all.len(), Catalog::embedded().models.len());
         assert!(all.windows(2).all(|pair| pair[0].answers >= pair[1].answers));

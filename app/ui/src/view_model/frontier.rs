@@ -1,50 +1,12 @@
 //! The frontier chart as plain data: where everything stands, in CSS pixels.
 
-use std::collections::BTreeSet;
-
-use engine::format;
-use engine::scenario::{Goal, Scenario};
+use engine::scenario::Scenario;
 use engine::view::{Point, View};
 
+pub use super::axis::{YAxis, cost_per_million};
+use super::axis::{y_title, y_value};
+use super::marks::{labels, marks};
 use super::scale::{Linear, nice_step, tick_label, ticks};
-
-/// What the vertical axis shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum YAxis {
-    /// Output tokens per second and GPU.
-    #[default]
-    PerGpu,
-    /// Requests per second of the cluster.
-    Requests,
-    /// GPUs for one and the same load.
-    Gpus,
-    /// Cost of a million output tokens; needs a price.
-    Money,
-}
-
-impl YAxis {
-    /// Short name for the switch.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::PerGpu => "tok/s/GPU",
-            Self::Requests => "req/s",
-            Self::Gpus => "GPUs needed",
-            Self::Money => "$/M tok",
-        }
-    }
-
-    /// The axes on offer: money only once a price is known.
-    pub fn offered(price: Option<f64>) -> Vec<Self> {
-        let mut axes = vec![Self::PerGpu, Self::Requests, Self::Gpus];
-        axes.extend(price.map(|_| Self::Money));
-        axes
-    }
-}
-
-/// Cost of a million output tokens at a price per GPU-hour.
-pub fn cost_per_million(price: f64, tokens_per_sec_per_gpu: f64) -> f64 {
-    price * 1e6 / (3600.0 * tokens_per_sec_per_gpu)
-}
 
 /// What the chart is made from.
 #[derive(Clone, Copy, Debug)]
@@ -163,8 +125,6 @@ pub struct ChartVm {
 
 /// Below this width the chart drops what does not fit.
 const NARROW: f64 = 520.0;
-/// Points closer than this cannot be told apart in the cloud.
-const CELL: f64 = 3.0;
 
 impl ChartVm {
     /// Lays the chart out.
@@ -183,7 +143,8 @@ impl ChartVm {
         let domain = input.x_domain.unwrap_or_else(|| x_domain(view, scenario, &main));
         let x = Linear::new(domain, (plot.left, plot.right));
         let in_x = |point: &Point| (x.domain().0..=x.domain().1).contains(&point.tokens_per_sec_per_user);
-        let y_domain = y_domain(main.iter().map(|&at| &view.points[at]).filter(|p| in_x(p)).map(y_of), input.close_up);
+        let y_domain =
+            y_domain(main.iter().map(|&at| &view.points[at]).filter(|p| in_x(p)).map(y_of), input.close_up);
         let y = Linear::new(y_domain, (plot.bottom, plot.top));
 
         let place = |at: usize| {
@@ -191,11 +152,15 @@ impl ChartVm {
             (x.px(point.tokens_per_sec_per_user), y.px(y_of(point)))
         };
         let inside = |(px, py): (f64, f64)| {
-            (plot.left - 0.5..=plot.right + 0.5).contains(&px) && (plot.top - 1.0..=plot.bottom + 0.5).contains(&py)
+            (plot.left - 0.5..=plot.right + 0.5).contains(&px)
+                && (plot.top - 1.0..=plot.bottom + 0.5).contains(&py)
         };
 
         let marks = marks(view, scenario, &main, &place, &inside);
-        let line = |disagg: bool, points: &[usize]| Line { disagg, path: points.iter().map(|&at| place(at)).collect() };
+        let line = |disagg: bool, points: &[usize]| Line {
+            disagg,
+            path: points.iter().map(|&at| place(at)).collect(),
+        };
         let lines = vec![line(false, &view.frontier_agg), line(true, &view.frontier_disagg)];
         let mut walk: Vec<usize> = marks.iter().filter(|m| m.tone >= Tone::Beyond).map(|m| m.index).collect();
         walk.sort_by(|&a, &b| by_x(&view.points[a], &view.points[b]));
@@ -207,7 +172,10 @@ impl ChartVm {
         Self {
             size,
             plot,
-            x_ticks: ticks(x.domain(), x_count as usize).into_iter().map(|v| (x.px(v), tick_label(v, x_step))).collect(),
+            x_ticks: ticks(x.domain(), x_count as usize)
+                .into_iter()
+                .map(|v| (x.px(v), tick_label(v, x_step)))
+                .collect(),
             y_ticks: ticks(y_domain, 4).into_iter().map(|v| (y.px(v), tick_label(v, y_step))).collect(),
             x_title: "tokens/s per user (faster for each user →)".to_owned(),
             y_title: y_title(input),
@@ -224,7 +192,9 @@ impl ChartVm {
 
     /// The mark nearest to a place, within reach of a finger or a pointer.
     pub fn hit(&self, px: f64, py: f64, reach: f64) -> Option<&Mark> {
-        let distance = |mark: &Mark| (mark.x - px).hypot(mark.y - py) - if mark.tone >= Tone::Beyond { 4.0 } else { 0.0 };
+        let distance = |mark: &Mark| {
+            (mark.x - px).hypot(mark.y - py) - if mark.tone >= Tone::Beyond { 4.0 } else { 0.0 }
+        };
         self.marks
             .iter()
             .filter(|mark| distance(mark) <= reach)
@@ -232,13 +202,10 @@ impl ChartVm {
     }
 
     /// The frontier point `steps` further along.
-    pub fn step(&self, from: Option<usize>, steps: i32) -> Option<usize> {
+    pub fn step(&self, from: Option<usize>, steps: isize) -> Option<usize> {
         let at = from.and_then(|index| self.walk.iter().position(|&w| w == index));
-        let next = match at {
-            Some(at) => (at as i32 + steps).clamp(0, self.walk.len() as i32 - 1),
-            None => 0,
-        };
-        self.walk.get(next.max(0) as usize).copied()
+        let next = at.map_or(0, |at| at.saturating_add_signed(steps).min(self.walk.len().saturating_sub(1)));
+        self.walk.get(next).copied()
     }
 }
 
@@ -249,7 +216,8 @@ fn by_x(a: &Point, b: &Point) -> std::cmp::Ordering {
 /// The points the axes are fitted to: both frontiers, or everything when nothing meets the TTFT target.
 fn main_points(view: &View, scenario: &Scenario) -> Vec<usize> {
     let shown = |&at: &usize| !scenario.sla.strict || view.points[at].meets();
-    let mut main: Vec<usize> = view.frontier_agg.iter().chain(&view.frontier_disagg).copied().filter(shown).collect();
+    let mut main: Vec<usize> =
+        view.frontier_agg.iter().chain(&view.frontier_disagg).copied().filter(shown).collect();
     if main.is_empty() && !scenario.sla.strict {
         main = (0..view.points.len()).collect();
     }
@@ -257,7 +225,11 @@ fn main_points(view: &View, scenario: &Scenario) -> Vec<usize> {
 }
 
 fn x_domain(view: &View, scenario: &Scenario, main: &[usize]) -> (f64, f64) {
-    let far = main.iter().map(|&at| view.points[at].tokens_per_sec_per_user).filter(|x| x.is_finite()).fold(0.0, f64::max);
+    let far = main
+        .iter()
+        .map(|&at| view.points[at].tokens_per_sec_per_user)
+        .filter(|x| x.is_finite())
+        .fold(0.0, f64::max);
     let far = if far > 0.0 { far } else { 100.0 };
     let target = match scenario.sla {
         sla if sla.request_latency_ms.is_some() || sla.itl_ms <= 0.0 => 0.0,
@@ -280,102 +252,6 @@ fn y_domain(values: impl Iterator<Item = f64>, zoomed: bool) -> (f64, f64) {
     ((low / step).floor() * step, (high * 1.01 / step).ceil() * step)
 }
 
-fn y_value(input: &ChartInput<'_>, point: &Point) -> f64 {
-    match input.y {
-        YAxis::PerGpu => point.tokens_per_sec_per_gpu,
-        YAxis::Requests => point.requests_per_sec,
-        YAxis::Gpus => gpus_needed(input, point),
-        YAxis::Money => input.price.map_or(f64::NAN, |price| cost_per_million(price, point.tokens_per_sec_per_gpu)),
-    }
-}
-
-/// GPUs in use under a load goal; else the GPUs this layout would need for the load of the best one.
-fn gpus_needed(input: &ChartInput<'_>, point: &Point) -> f64 {
-    match (input.scenario.goal, reference_rate(input.view)) {
-        (Goal::Gpus(_), Some(rate)) => rate * f64::from(point.gpus_used) / point.requests_per_sec,
-        _ => f64::from(point.gpus_used),
-    }
-}
-
-fn reference_rate(view: &View) -> Option<f64> {
-    view.best().or_else(|| view.points.first()).map(|point| point.requests_per_sec)
-}
-
-fn y_title(input: &ChartInput<'_>) -> String {
-    match input.y {
-        YAxis::PerGpu => "tokens/s per GPU (cheaper ↑)".to_owned(),
-        YAxis::Requests => "requests/s of the cluster (more ↑)".to_owned(),
-        YAxis::Gpus => match (input.scenario.goal, reference_rate(input.view)) {
-            (Goal::Gpus(_), Some(rate)) => format!("GPUs needed for {} requests/s (cheaper ↓)", format::rate(rate)),
-            _ => "GPUs needed for the load (cheaper ↓)".to_owned(),
-        },
-        YAxis::Money => "$ per million output tokens (cheaper ↓)".to_owned(),
-    }
-}
-
-fn marks(
-    view: &View,
-    scenario: &Scenario,
-    main: &[usize],
-    place: &impl Fn(usize) -> (f64, f64),
-    inside: &impl Fn((f64, f64)) -> bool,
-) -> Vec<Mark> {
-    let frontier: BTreeSet<usize> = if view.frontier.is_empty() && view.frontier_agg.is_empty() && view.frontier_disagg.is_empty() {
-        BTreeSet::new()
-    } else {
-        main.iter().copied().collect()
-    };
-    let mut seen = BTreeSet::new();
-    let mut marks = Vec::new();
-    for (index, point) in view.points.iter().enumerate() {
-        if scenario.sla.strict && !point.meets() {
-            continue;
-        }
-        let at = place(index);
-        if !inside(at) {
-            continue;
-        }
-        let tone = match (frontier.contains(&index), point.meets_ttft, point.meets_itl) {
-            (true, _, true) => Tone::Frontier,
-            (true, _, false) => Tone::Beyond,
-            (false, true, _) => Tone::Cloud,
-            (false, false, _) => Tone::Faint,
-        };
-        let disagg = point.is_disagg();
-        let cell = ((at.0 / CELL) as i32, (at.1 / CELL) as i32, disagg);
-        if tone >= Tone::Beyond || seen.insert(cell) {
-            marks.push(Mark { index, x: at.0, y: at.1, disagg, tone });
-        }
-    }
-    marks.sort_by_key(|mark| mark.tone);
-    marks
-}
-
-fn labels(view: &View, place: &impl Fn(usize) -> (f64, f64), inside: &impl Fn((f64, f64)) -> bool, plot: &Plot) -> Vec<Label> {
-    let mut labels: Vec<(Label, f64)> = Vec::new();
-    let mut last = String::new();
-    for &at in &view.frontier {
-        let point = &view.points[at];
-        let text = engine::text::layout_short(point);
-        if text == last {
-            continue;
-        }
-        let (px, py) = place(at);
-        last.clone_from(&text);
-        let width = text.chars().count() as f64 * 6.6;
-        // Right of the point, where a falling frontier leaves room; left of it at the edge.
-        let x = if px + 10.0 + width < plot.right { px + 10.0 } else { px - 10.0 - width };
-        let y = (py - 12.0).max(plot.top + 8.0);
-        let free = labels.iter().all(|(other, other_width)| {
-            (other.y - y).abs() > 15.0 || x > other.x + other_width + 6.0 || x + width + 6.0 < other.x
-        });
-        if point.meets() && inside((px, py)) && x > plot.left && free && labels.len() < 7 {
-            labels.push((Label { x, y, text, disagg: point.is_disagg() }, width));
-        }
-    }
-    labels.into_iter().map(|(label, _)| label).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,7 +259,16 @@ mod tests {
 
     fn chart(y: YAxis, x_domain: Option<(f64, f64)>) -> ChartVm {
         let (view, scenario) = (fixture::view(), Scenario::default());
-        ChartVm::new(&ChartInput { view: &view, scenario: &scenario, y, price: Some(2.0), x_domain, close_up: x_domain.is_some(), size: (820.0, 430.0), focus: Some(0) })
+        ChartVm::new(&ChartInput {
+            view: &view,
+            scenario: &scenario,
+            y,
+            price: Some(2.0),
+            x_domain,
+            close_up: x_domain.is_some(),
+            size: (820.0, 430.0),
+            focus: Some(0),
+        })
     }
 
     #[test]
@@ -450,7 +335,16 @@ mod tests {
     fn an_empty_answer_has_axes() {
         let (view, scenario) = (View::default(), Scenario::default());
         for y in [YAxis::PerGpu, YAxis::Requests, YAxis::Gpus, YAxis::Money] {
-            let input = ChartInput { view: &view, scenario: &scenario, y, price: None, x_domain: None, close_up: false, size: (10.0, 10.0), focus: Some(3) };
+            let input = ChartInput {
+                view: &view,
+                scenario: &scenario,
+                y,
+                price: None,
+                x_domain: None,
+                close_up: false,
+                size: (10.0, 10.0),
+                focus: Some(3),
+            };
             let chart = ChartVm::new(&input);
             assert!(chart.marks.is_empty() && !chart.x_ticks.is_empty());
         }

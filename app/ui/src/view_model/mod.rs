@@ -5,6 +5,8 @@ pub mod key;
 pub mod form;
 pub mod preset;
 pub mod slo;
+mod axis;
+mod marks;
 pub mod frontier;
 pub mod remedy;
 pub mod strip;

@@ -49,28 +49,39 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             if decode {
                 changed.decode_system = Some(id.clone());
             } else {
-                changed.system = id.clone();
+                changed.system.clone_from(id);
                 changed.version = None;
             }
         })
     };
     match error {
-        ScenarioError::UnknownModel { close, .. } => {
-            close.iter().take(SOME).map(|id| with(id.clone(), &|changed| changed.model.clone_from(id))).collect()
-        }
+        ScenarioError::UnknownModel { close, .. } => close
+            .iter()
+            .take(SOME)
+            .map(|id| with(id.clone(), &|changed| changed.model.clone_from(id)))
+            .collect(),
         ScenarioError::NotBuilt { .. } => {
             let model = Scenario::default().model;
             vec![with(model.clone(), &|changed| changed.model.clone_from(&model))]
         }
-        ScenarioError::UnknownSystem { id, close } => close.iter().take(SOME).map(|other| system(other, id)).collect(),
-        ScenarioError::NoPack { system: id, systems, .. } => {
-            systems.iter().filter(|other| runs(other, scenario)).take(SOME).map(|other| system(other, id)).collect()
+        ScenarioError::UnknownSystem { id, close } => {
+            close.iter().take(SOME).map(|other| system(other, id)).collect()
         }
+        ScenarioError::NoPack { system: id, systems, .. } => systems
+            .iter()
+            .filter(|other| runs(other, scenario))
+            .take(SOME)
+            .map(|other| system(other, id))
+            .collect(),
         ScenarioError::UnknownVersion { .. } => {
             vec![with("the current data".to_owned(), &|changed| changed.version = None)]
         }
-        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } if scenario.quant != QuantChoice::default() => {
-            vec![with("the precisions of the checkpoint".to_owned(), &|changed| changed.quant = QuantChoice::default())]
+        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. }
+            if scenario.quant != QuantChoice::default() =>
+        {
+            vec![with("the precisions of the checkpoint".to_owned(), &|changed| {
+                changed.quant = QuantChoice::default();
+            })]
         }
         ScenarioError::NoTable { system: id, .. } | ScenarioError::NoPeak { system: id, .. } => COMMON
             .iter()
@@ -135,16 +146,23 @@ mod tests {
             systems: vec!["a100_sxm".to_owned(), "h100_sxm".to_owned(), "h200_sxm".to_owned()],
         };
         let offered = remedies(&error, &scenario);
-        assert_eq!(offered.iter().map(|s| s.scenario.system.as_str()).collect::<Vec<_>>(), ["h100_sxm", "h200_sxm"]);
+        assert_eq!(
+            offered.iter().map(|s| s.scenario.system.as_str()).collect::<Vec<_>>(),
+            ["h100_sxm", "h200_sxm"]
+        );
         assert_eq!(field_of(&error), Some(Field::Backend));
     }
 
     #[test]
     fn the_decode_side_is_changed_where_it_was_refused() {
         let scenario = Scenario { decode_system: Some("l40s".to_owned()), ..Scenario::default() };
-        let error = ScenarioError::UnknownSystem { id: "l40s".to_owned(), close: vec!["h200_sxm".to_owned()] };
+        let error =
+            ScenarioError::UnknownSystem { id: "l40s".to_owned(), close: vec!["h200_sxm".to_owned()] };
         let changed = &remedies(&error, &scenario)[0].scenario;
-        assert_eq!((changed.system.as_str(), changed.decode_system.as_deref()), ("h100_sxm", Some("h200_sxm")));
+        assert_eq!(
+            (changed.system.as_str(), changed.decode_system.as_deref()),
+            ("h100_sxm", Some("h200_sxm"))
+        );
     }
 
     #[test]

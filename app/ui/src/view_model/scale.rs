@@ -74,7 +74,8 @@ pub fn log_ticks(domain: (f64, f64), at_most: usize) -> Vec<f64> {
 
 /// A tick as text: as many decimals as its step needs.
 pub fn tick_label(value: f64, step: f64) -> String {
-    let decimals = (0..4).find(|&d| ((step * 10f64.powi(d)).round() - step * 10f64.powi(d)).abs() < 1e-6).unwrap_or(4);
+    let decimals =
+        (0..4).find(|&d| ((step * 10f64.powi(d)).round() - step * 10f64.powi(d)).abs() < 1e-6).unwrap_or(4);
     if decimals == 0 {
         engine::format::count(value.max(0.0).round() as u64)
     } else {

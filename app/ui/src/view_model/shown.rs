@@ -53,7 +53,9 @@ fn makes_sense(asked: &Scenario) -> bool {
         Goal::RequestRate(rate) => positive(rate),
         Goal::Concurrency(requests) => requests > 0,
     };
-    goal && positive(asked.sla.ttft_ms) && positive(asked.sla.itl_ms) && asked.sla.request_latency_ms.is_none_or(positive)
+    goal && positive(asked.sla.ttft_ms)
+        && positive(asked.sla.itl_ms)
+        && asked.sla.request_latency_ms.is_none_or(positive)
 }
 
 /// Whether both questions keep the same rows: they differ in targets and goal at most.
@@ -68,7 +70,9 @@ pub fn same_rows(a: &Scenario, b: &Scenario) -> bool {
 impl Shown {
     /// The point to show in full: the selected one if it still exists, else the best.
     pub fn focus(&self, selected: Option<&str>) -> Option<usize> {
-        selected.and_then(|name| super::key::find(&self.view, name)).or_else(|| self.view.picks.first().copied())
+        selected
+            .and_then(|name| super::key::find(&self.view, name))
+            .or_else(|| self.view.picks.first().copied())
     }
 
     /// The best point.

@@ -22,7 +22,8 @@ fn snap(ms: f64, (low, high): (f64, f64)) -> f64 {
     }
     let step = step(ms);
     // The reciprocal is a whole number or exact, so the quotient prints without noise digits.
-    let snapped = if step < 1.0 { (ms / step).round() / (1.0 / step).round() } else { (ms / step).round() * step };
+    let snapped =
+        if step < 1.0 { (ms / step).round() / (1.0 / step).round() } else { (ms / step).round() * step };
     snapped.clamp(low, high)
 }
 

@@ -69,11 +69,20 @@ impl StripVm {
             .filter(|&bin| all[bin] > 0)
             .map(|bin| {
                 let x = plot.0 + bin as f64 * width;
-                Bar { x, width, all: height(all[bin]), kept: height(kept[bin]), inside: x + width / 2.0 <= target_x }
+                Bar {
+                    x,
+                    width,
+                    all: height(all[bin]),
+                    kept: height(kept[bin]),
+                    inside: x + width / 2.0 <= target_x,
+                }
             })
             .collect();
         let at_most = ((plot.1 - plot.0) / 60.0) as usize;
-        let ticks = log_ticks((low, high), at_most).into_iter().map(|ms| (scale.px(ms.ln()), tick_label(ms, ms))).collect();
+        let ticks = log_ticks((low, high), at_most)
+            .into_iter()
+            .map(|ms| (scale.px(ms.ln()), tick_label(ms, ms)))
+            .collect();
         Self { size, plot, axis_y, bars, ticks, target_x, scale }
     }
 

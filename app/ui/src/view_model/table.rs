@@ -119,7 +119,9 @@ impl Column {
             Self::RequestLatency => point.request_latency_ms,
             Self::Concurrency => f64::from(point.concurrency),
             Self::Memory => memory(point),
-            Self::Cost => price.map_or(f64::NAN, |price| cost_per_million(price, point.tokens_per_sec_per_gpu)),
+            Self::Cost => {
+                price.map_or(f64::NAN, |price| cost_per_million(price, point.tokens_per_sec_per_gpu))
+            }
             Self::Evidence => point.evidence.measured,
         }
     }
@@ -237,7 +239,8 @@ pub fn rows(view: &View, filter: Filter, sort: Sort, price: Option<f64>) -> Vec<
     let mut indices: Vec<usize> = match filter {
         Filter::Picks => view.picks.clone(),
         Filter::Frontier => {
-            let mut both: Vec<usize> = view.frontier_agg.iter().chain(&view.frontier_disagg).copied().collect();
+            let mut both: Vec<usize> =
+                view.frontier_agg.iter().chain(&view.frontier_disagg).copied().collect();
             // Points are stored best first, so that the index is the rank.
             both.sort_unstable();
             both.dedup();
@@ -245,7 +248,8 @@ pub fn rows(view: &View, filter: Filter, sort: Sort, price: Option<f64>) -> Vec<
         }
     };
     indices.retain(|&index| index < view.points.len());
-    let mut rows: Vec<Row> = indices.into_iter().enumerate().map(|(rank, index)| Row { rank, index }).collect();
+    let mut rows: Vec<Row> =
+        indices.into_iter().enumerate().map(|(rank, index)| Row { rank, index }).collect();
     rows.sort_by(|a, b| {
         let (p, q) = (&view.points[a.index], &view.points[b.index]);
         let order = match sort.column {
@@ -265,14 +269,17 @@ fn compare(a: f64, b: f64) -> Ordering {
 
 /// All columns of `rows` as CSV, with a footer that says where the figures come from.
 pub fn csv(view: &View, rows: &[Row], price: Option<f64>, footer: &[(&str, String)]) -> String {
-    let columns: Vec<Column> = Column::ALL.into_iter().filter(|&column| column != Column::Cost || price.is_some()).collect();
+    let columns: Vec<Column> =
+        Column::ALL.into_iter().filter(|&column| column != Column::Cost || price.is_some()).collect();
     let mut out = String::new();
     let names: Vec<&str> = columns.iter().map(|column| column.csv_name()).collect();
     out.push_str(&names.join(","));
     out.push_str("\r\n");
     for row in rows {
-        let cells: Vec<String> =
-            columns.iter().map(|column| quoted(&column.csv_cell(&view.points[row.index], row.rank, price))).collect();
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|column| quoted(&column.csv_cell(&view.points[row.index], row.rank, price)))
+            .collect();
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
     }
@@ -284,7 +291,11 @@ pub fn csv(view: &View, rows: &[Row], price: Option<f64>, footer: &[(&str, Strin
 }
 
 fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@ pub(crate) fn Export() -> impl IntoView {
     let release = RwSignal::new(Dynamo::default());
     let manifest = Memo::new(move |_| build(page, &name.get(), release.get()));
     let blocked = Signal::derive(move || manifest.with(|manifest| !matches!(manifest, Some(Ok(_)))));
-    let yaml = move || manifest.with_untracked(|manifest| match manifest {
-        Some(Ok(manifest)) => manifest.text.clone(),
-        _ => String::new(),
-    });
+    let yaml = move || {
+        manifest.with_untracked(|manifest| match manifest {
+            Some(Ok(manifest)) => manifest.text.clone(),
+            _ => String::new(),
+        })
+    };
     let download = move |_| {
         if let Some(Ok(manifest)) = manifest.get_untracked() {
             clipboard::save(&manifest.file_name, "application/yaml", &manifest.text);
@@ -98,7 +100,11 @@ fn Options(name: RwSignal<String>, release: RwSignal<Dynamo>) -> impl IntoView {
     let about = move || {
         let (shown, index) = (page.shown.get()?, page.focus.get()?);
         let point = shown.view.points.get(index)?;
-        let which = if shown.view.picks.first() == Some(&index) { "The best within your SLO" } else { "The selected configuration" };
+        let which = if shown.view.picks.first() == Some(&index) {
+            "The best within your SLO"
+        } else {
+            "The selected configuration"
+        };
         Some(format!("{which}: {}, {}.", text::layout_short(point), text::layout_total(point)))
     };
     let releases = Dynamo::ALL
@@ -142,7 +148,10 @@ fn Checks(manifest: Memo<Outcome>) -> impl IntoView {
             Err(checks) => checks,
         };
         if checks.is_empty() {
-            return Some(view! { <ul class="checks"><li class="ok">"Passes the CRD schema and every rule."</li></ul> }.into_any());
+            return Some(
+                view! { <ul class="checks"><li class="ok">"Passes the CRD schema and every rule."</li></ul> }
+                    .into_any(),
+            );
         }
         let items = checks.into_iter().map(|check| {
             let kind = if check.is_error() { ("error", "Error") } else { ("warning", "Warning") };

@@ -10,18 +10,19 @@ use leptos::prelude::*;
 
 use crate::components::{Combobox, NumberField, Select};
 use crate::services::engine::Phase;
-use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::form::{self, GoalKind};
-use crate::view_model::remedy::field_of;
 use crate::view_model::preset::{PRESETS, Preset};
+use crate::view_model::remedy::field_of;
 use more::More;
 
 /// What the search says is wrong with a field.
 fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
     Signal::derive(move || {
         page.engine.phase.with(|phase| match phase {
-            Phase::Failed { message, error: Some(error) } if field_of(error) == Some(wanted) => Some(message.detail.clone()),
+            Phase::Failed { message, error: Some(error) } if field_of(error) == Some(wanted) => {
+                Some(message.detail.clone())
+            }
             _ => None,
         })
     })
@@ -34,12 +35,7 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
     let unfolded = RwSignal::new(false);
     let catalog = Catalog::embedded();
     let lines = Memo::new(move |_| page.scenario.with(|scenario| form::folded(scenario, catalog)));
-    let fold = move |_| {
-        unfolded.update(|open| *open = !*open);
-        if unfolded.get_untracked() {
-            screen::focus("isl");
-        }
-    };
+    let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
         <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
             <div class="fold">
@@ -66,8 +62,11 @@ fn Deployment() -> impl IntoView {
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
     let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
     let backend = Memo::new(move |_| page.scenario.with(|scenario| scenario.backend));
-    let systems = Signal::derive(move || page.index.with(|index| form::systems(catalog, index.as_deref(), backend.get(), &system.get())));
-    let backends = Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
+    let systems = Signal::derive(move || {
+        page.index.with(|index| form::systems(catalog, index.as_deref(), backend.get(), &system.get()))
+    });
+    let backends =
+        Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
     view! {
         <div class="group">
             <Combobox
@@ -219,9 +218,13 @@ fn Targets() -> impl IntoView {
 #[component]
 fn Stories() -> impl IntoView {
     let page = use_page();
-    let current = Memo::new(move |_| page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
+    let current =
+        Memo::new(move |_| page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
     let sentence = move || {
-        current.get().and_then(|name| PRESETS.iter().find(|preset| preset.name == name)).map_or("Your own scenario.", |preset| preset.story)
+        current
+            .get()
+            .and_then(|name| PRESETS.iter().find(|preset| preset.name == name))
+            .map_or("Your own scenario.", |preset| preset.story)
     };
     view! {
         <div class="stories" role="group" aria-label="Stories to start from">

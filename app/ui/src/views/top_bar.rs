@@ -53,7 +53,8 @@ fn Counter() -> impl IntoView {
     let page = use_page();
     let figures = move || {
         let tried = page.shown.get().map(|shown| format::count(shown.view.funnel.tried))?;
-        let spent = page.engine.answer.with(|answer| answer.as_ref().map(|answer| format::ms(answer.elapsed_ms)))?;
+        let spent =
+            page.engine.answer.with(|answer| answer.as_ref().map(|answer| format::ms(answer.elapsed_ms)))?;
         Some(view! { <b>{tried}</b>" tried · "<b>{spent}</b>" ms" })
     };
     view! { <span class="counter" title="Candidates tried within the GPU budget, and the time of the last search">{figures}</span> }
@@ -66,16 +67,22 @@ fn Progress() -> impl IntoView {
     let busy = move || page.engine.phase.with(Phase::is_busy);
     let share = move || page.engine.phase.with(Phase::share);
     let width = move || format!("{}%", (share().unwrap_or(1.0) * 100.0).round());
-    let word = move || page.engine.phase.with(|phase| match phase {
-        Phase::Loading { received, total } => {
-            let mb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
-            format!("Fetching measurements, {} of {} MB", mb(*received), mb(*total))
-        }
-        Phase::Running { done, total } => {
-            format!("Searching, {} of {} layouts", format::count(u64::from(*done)), format::count(u64::from(*total)))
-        }
-        _ => "Searching".to_owned(),
-    });
+    let word = move || {
+        page.engine.phase.with(|phase| match phase {
+            Phase::Loading { received, total } => {
+                let mb = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+                format!("Fetching measurements, {} of {} MB", mb(*received), mb(*total))
+            }
+            Phase::Running { done, total } => {
+                format!(
+                    "Searching, {} of {} layouts",
+                    format::count(u64::from(*done)),
+                    format::count(u64::from(*total))
+                )
+            }
+            _ => "Searching".to_owned(),
+        })
+    };
     view! {
         <div class="progress" class:busy=busy class:unknown=move || share().is_none()>
             <i style:width=width></i>

@@ -19,13 +19,18 @@ pub(super) fn BestCard() -> impl IntoView {
         shown.view.points.get(index).map(|point| BestVm::new(point, &shown.scenario, page.price.get()))
     });
     let selected = Memo::new(move |_| {
-        page.shown.get().zip(page.focus.get()).is_some_and(|(shown, focus)| shown.view.picks.first() != Some(&focus))
+        page.shown
+            .get()
+            .zip(page.focus.get())
+            .is_some_and(|(shown, focus)| shown.view.picks.first() != Some(&focus))
     });
     let heading = move || if selected.get() { "Selected configuration" } else { "Best within your SLO" };
     let content = move || match card.get() {
         Some(card) => Answer(AnswerProps { card }).into_any(),
         None if page.shown.get().is_some() => Nothing().into_any(),
-        None => view! { <div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div> }.into_any(),
+        None => {
+            view! { <div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div> }.into_any()
+        }
     };
     view! {
         <aside class="panel best" aria-label=heading>
@@ -50,7 +55,7 @@ fn Answer(
     view! {
         <p class="hero"><b>{hero}</b><span>{unit}</span></p>
         <p class="what">{mode}", "<b>{total}</b></p>
-        <div class="shape" role="img" aria-label=shape_text>{shape.into_iter().map(shape_row).collect_view()}</div>
+        <div class="shape" role="img" aria-label=shape_text>{shape.iter().map(shape_row).collect_view()}</div>
         <dl>
             {facts.into_iter().map(fact).collect_view()}
             <div>
@@ -76,8 +81,9 @@ fn fact(fact: Fact) -> impl IntoView {
     view! { <div><dt>{fact.term}<Glossed term=term/></dt><dd>{fact.value}" "<i>{fact.rest}</i></dd></div> }
 }
 
-fn shape_row(row: ShapeRow) -> impl IntoView {
-    let size = match row.gpus {
+fn shape_row(row: &ShapeRow) -> impl IntoView + use<> {
+    let ShapeRow { role, drawn, hidden, gpus, decode } = *row;
+    let size = match gpus {
         1 => "w",
         2 => "w g2",
         3..=4 => "w g4",
@@ -85,9 +91,9 @@ fn shape_row(row: ShapeRow) -> impl IntoView {
     };
     view! {
         <div>
-            <span>{row.role}</span>
-            {(0..row.drawn).map(|_| view! { <i class=size class:decode=row.decode></i> }).collect_view()}
-            {(row.hidden > 0).then(|| view! { <em>{format!("+{}", row.hidden)}</em> })}
+            <span>{role}</span>
+            {(0..drawn).map(|_| view! { <i class=size class:decode=decode></i> }).collect_view()}
+            {(hidden > 0).then(|| view! { <em>{format!("+{hidden}")}</em> })}
         </div>
     }
 }
@@ -96,7 +102,9 @@ fn evidence_title(page: Page) -> String {
     page.shown
         .get()
         .zip(page.focus.get())
-        .and_then(|(shown, index)| shown.view.points.get(index).map(|point| text::evidence_detail(point.evidence)))
+        .and_then(|(shown, index)| {
+            shown.view.points.get(index).map(|point| text::evidence_detail(point.evidence))
+        })
         .unwrap_or_default()
 }
 
@@ -108,7 +116,12 @@ fn why(page: Page) -> Option<impl IntoView + use<>> {
         let (layout, explanation) = explained.as_ref()?;
         (*layout == point.layout).then(|| text::limited_by(explanation, point)).flatten()
     });
-    let next = shown.view.picks.iter().find(|&&other| other != index).and_then(|&other| shown.view.points.get(other));
+    let next = shown
+        .view
+        .picks
+        .iter()
+        .find(|&&other| other != index)
+        .and_then(|&other| shown.view.points.get(other));
     let next = next.map(|next| text::next_best(point, next));
     Some(view! {
         {limit.map(|limit| view! { <b>"Limited by "</b>{limit}". " })}
@@ -124,7 +137,9 @@ fn Nothing() -> impl IntoView {
         let shown = page.shown.get()?;
         let nearest = shown.view.nearest.unwrap_or_default();
         let buttons = suggestions(page, openings(&shown.view, &shown.scenario));
-        Some(view! { <MessageBox message=text::nothing_fits(&nearest, &shown.scenario)>{buttons}</MessageBox> })
+        Some(
+            view! { <MessageBox message=text::nothing_fits(&nearest, &shown.scenario)>{buttons}</MessageBox> },
+        )
     };
     view! { <div class="nothing">{content}</div> }
 }

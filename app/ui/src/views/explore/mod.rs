@@ -5,6 +5,7 @@ mod chart;
 mod funnel;
 mod handle;
 mod hover_card;
+mod look;
 mod notices;
 mod table;
 mod ttft_strip;
@@ -26,9 +27,7 @@ pub(crate) fn Explore() -> impl IntoView {
     let page = use_page();
     let failed = move || page.engine.phase.with(|phase| matches!(phase, Phase::Failed { .. }));
     // A failed or unfinished search leaves the old answer on screen, marked.
-    let stale = move || {
-        page.shown.get().is_some_and(|shown| shown.stale || failed())
-    };
+    let stale = move || page.shown.get().is_some_and(|shown| shown.stale || failed());
     // Nothing was ever answered, and nothing will be: the message stands alone.
     let bare = move || failed() && page.shown.get().is_none();
     view! {

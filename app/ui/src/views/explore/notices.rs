@@ -24,10 +24,13 @@ pub(super) fn Notices() -> impl IntoView {
     let page = use_page();
     let failure = move || {
         let Phase::Failed { message, error } = page.engine.phase.get() else { return None };
-        let retry = error.is_none().then(|| view! {
-            <button type="button" class="ghost" on:click=move |_| page.engine.retry()>"Try again"</button>
+        let retry = error.is_none().then(|| {
+            view! {
+                <button type="button" class="ghost" on:click=move |_| page.engine.retry()>"Try again"</button>
+            }
         });
-        let instead = error.map(|error| suggestions(page, page.scenario.with_untracked(|asked| remedies(&error, asked))));
+        let instead = error
+            .map(|error| suggestions(page, page.scenario.with_untracked(|asked| remedies(&error, asked))));
         Some(view! { <MessageBox message=message urgent=true>{retry}{instead}</MessageBox> })
     };
     let other_data = move || {

@@ -21,12 +21,21 @@ pub(super) fn Table() -> impl IntoView {
     let page = use_page();
     let filter = RwSignal::new(Filter::default());
     let sort = RwSignal::new(Sort::default());
-    let columns = RwSignal::new(Column::ALL.into_iter().filter(|column| column.default_shown()).collect::<BTreeSet<_>>());
+    let columns = RwSignal::new(
+        Column::ALL.into_iter().filter(|column| column.default_shown()).collect::<BTreeSet<_>>(),
+    );
     let all = RwSignal::new(false);
-    let ordered = Memo::new(move |_| page.shown.get().map(|shown| rows(&shown.view, filter.get(), sort.get(), page.price.get())).unwrap_or_default());
+    let ordered = Memo::new(move |_| {
+        page.shown
+            .get()
+            .map(|shown| rows(&shown.view, filter.get(), sort.get(), page.price.get()))
+            .unwrap_or_default()
+    });
     let visible = Memo::new(move |_| {
         let price = page.price.get().is_some();
-        columns.with(|columns| columns.iter().copied().filter(|&column| column != Column::Cost || price).collect::<Vec<_>>())
+        columns.with(|columns| {
+            columns.iter().copied().filter(|&column| column != Column::Cost || price).collect::<Vec<_>>()
+        })
     });
     let count = move || ordered.with(Vec::len);
     view! {
@@ -117,7 +126,10 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
             .enumerate()
             .filter_map(|(at, row)| {
                 let point = shown.view.points.get(row.index)?;
-                let cells = columns.iter().map(|&column| cell(column, column.cell(point, row.rank, price), point)).collect_view();
+                let cells = columns
+                    .iter()
+                    .map(|&column| cell(column, column.cell(point, row.rank, price), point))
+                    .collect_view();
                 let index = row.index;
                 let focused = move || page.focus.get() == Some(index);
                 // One stop of the Tab key for the whole table: the row that is shown in full, else the first.

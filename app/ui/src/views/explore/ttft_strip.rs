@@ -26,7 +26,8 @@ pub(super) fn TtftStrip() -> impl IntoView {
         move |_| {
             let (shown, size): (_, (f64, f64)) = (page.shown.get()?, size.get());
             let narrow = size.0 < 520.0;
-            let plot = (if narrow { 46.0 } else { 58.0 }, f64::max(size.0 - if narrow { 10.0 } else { 18.0 }, 80.0));
+            let plot =
+                (if narrow { 46.0 } else { 58.0 }, f64::max(size.0 - if narrow { 10.0 } else { 18.0 }, 80.0));
             (size.0 > 0.0).then(|| Arc::new(StripVm::new(&shown.view, &shown.scenario, size, plot)))
         },
         |_, _| true,

@@ -20,7 +20,8 @@ fn choice(value: &str, label: &str) -> Choice {
 pub(super) fn More() -> impl IntoView {
     let page = use_page();
     let open = RwSignal::new(false);
-    let summary = Memo::new(move |_| page.scenario.with(|scenario| form::more_summary(scenario, Catalog::embedded())));
+    let summary =
+        Memo::new(move |_| page.scenario.with(|scenario| form::more_summary(scenario, Catalog::embedded())));
     view! {
         <div class="more" class:open=move || open.get()>
             <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=move |_| open.update(|open| *open = !*open)>
@@ -50,14 +51,17 @@ fn Serve() -> impl IntoView {
     let value = move |read: fn(&Scenario) -> String| Signal::derive(move || page.scenario.with(read));
     let decode = Signal::derive(move || {
         let mut choices = vec![choice("", "same GPUs")];
-        let (backend, current) = page.scenario.with(|scenario| (scenario.backend, scenario.decode_system.clone()));
+        let (backend, current) =
+            page.scenario.with(|scenario| (scenario.backend, scenario.decode_system.clone()));
         page.index.with(|index| {
             let current = current.as_deref().unwrap_or("h100_sxm");
             choices.extend(form::systems(catalog, index.as_deref(), backend, current));
         });
         choices
     });
-    let versions = Signal::derive(move || page.index.with(|index| page.scenario.with(|scenario| form::versions(index.as_deref(), scenario))));
+    let versions = Signal::derive(move || {
+        page.index.with(|index| page.scenario.with(|scenario| form::versions(index.as_deref(), scenario)))
+    });
     view! {
         <Select
             id="serving" label="Serving mode"
