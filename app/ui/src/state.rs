@@ -11,7 +11,7 @@ use perf_data::Index;
 use crate::draw::palette::Palette;
 use crate::services::engine::{Engine, Phase};
 use crate::services::theme::{self, Theme};
-use crate::services::{location, packs};
+use crate::services::{location, packs, screen};
 use crate::view_model::fragment::{Fragment, Screen};
 use crate::view_model::key;
 use crate::view_model::shown::{Shown, show};
@@ -62,6 +62,8 @@ pub(crate) struct Page {
     pub(crate) palette: RwSignal<Palette>,
     /// Which glossary card is open.
     pub(crate) open_term: RwSignal<Option<u32>>,
+    /// The answer that the document brought along, until the search has its own.
+    pub(crate) first_paint: StoredValue<Option<String>>,
     committed: StoredValue<String>,
 }
 
@@ -76,6 +78,9 @@ impl Page {
         let (query, fragment) = location::read();
         let parsed = link::parse(&query);
         let fragment = Fragment::parse(&fragment);
+        // It answers the first question and no other.
+        let first_paint =
+            screen::take_markup("first-answer").filter(|_| parsed.scenario == Scenario::default());
         let scenario = RwSignal::new(parsed.scenario);
         let selected = RwSignal::new(fragment.point);
         let engine = Engine::start();
@@ -106,6 +111,7 @@ impl Page {
             theme: RwSignal::new(theme),
             palette: RwSignal::new(theme::palette()),
             open_term: RwSignal::new(None),
+            first_paint: StoredValue::new(first_paint),
             committed: StoredValue::new(String::new()),
         };
         page.follow();

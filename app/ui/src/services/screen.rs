@@ -38,6 +38,11 @@ fn by_id(id: &str) -> Option<HtmlElement> {
     web_sys::window()?.document()?.get_element_by_id(id)?.dyn_into().ok()
 }
 
+/// What is inside the element with this id.
+pub(crate) fn take_markup(id: &str) -> Option<String> {
+    Some(by_id(id)?.inner_html())
+}
+
 /// Removes what stood in the page before the application did.
 pub(crate) fn remove(id: &str) {
     if let Some(element) = by_id(id) {

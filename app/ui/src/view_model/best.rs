@@ -34,6 +34,18 @@ pub struct ShapeRow {
     pub decode: bool,
 }
 
+impl ShapeRow {
+    /// Classes of the box of one worker: wider for more GPUs.
+    pub const fn class(&self) -> &'static str {
+        match self.gpus {
+            1 => "w",
+            2 => "w g2",
+            3..=4 => "w g4",
+            _ => "w g8",
+        }
+    }
+}
+
 /// The card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BestVm {

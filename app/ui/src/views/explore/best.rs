@@ -82,13 +82,8 @@ fn fact(fact: Fact) -> impl IntoView {
 }
 
 fn shape_row(row: &ShapeRow) -> impl IntoView + use<> {
-    let ShapeRow { role, drawn, hidden, gpus, decode } = *row;
-    let size = match gpus {
-        1 => "w",
-        2 => "w g2",
-        3..=4 => "w g4",
-        _ => "w g8",
-    };
+    let size = row.class();
+    let ShapeRow { role, drawn, hidden, decode, .. } = *row;
     view! {
         <div>
             <span>{role}</span>

@@ -30,10 +30,16 @@ pub(crate) fn Explore() -> impl IntoView {
     let stale = move || page.shown.get().is_some_and(|shown| shown.stale || failed());
     // Nothing was ever answered, and nothing will be: the message stands alone.
     let bare = move || failed() && page.shown.get().is_none();
+    // The answer that came with the document stands until the search has its own: nothing jumps.
+    let first = Memo::new(move |_| {
+        page.shown.get().is_none() && !failed() && page.first_paint.with_value(Option::is_some)
+    });
+    let markup = move || page.first_paint.get_value().unwrap_or_default();
     view! {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
-        <div class="explore" class:stale=stale class:hidden=bare>
+        <Show when=move || first.get()><div inner_html=markup></div></Show>
+        <div class="explore" class:stale=stale class:hidden=move || bare() || first.get()>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>
                 <TtftStrip/>
