@@ -1,5 +1,7 @@
 //! Writes a `.br` and a `.gz` beside every text and wasm file of a built site, so that the server
 //! never compresses while somebody waits. Packs are compressed inside and left alone.
+//!
+//! Function names, a quarter of a wasm file, are taken out first: no browser needs them.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -69,7 +71,11 @@ fn collect(folder: &Path, files: &mut Vec<(u64, PathBuf)>) -> io::Result<()> {
 
 /// Writes both forms and returns the size of the brotli one.
 fn compress(file: &Path) -> Result<u64> {
-    let bytes = fs::read(file)?;
+    let mut bytes = fs::read(file)?;
+    if file.extension() == Some(OsStr::new("wasm")) {
+        bytes = without_names(&bytes).context("not a wasm file")?;
+        fs::write(file, &bytes)?;
+    }
     let mut small = Vec::new();
     brotli::CompressorReader::new(&bytes[..], BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW)
         .read_to_end(&mut small)?;
@@ -78,6 +84,36 @@ fn compress(file: &Path) -> Result<u64> {
     gzip.write_all(&bytes)?;
     fs::write(beside(file, "gz"), gzip.finish()?)?;
     Ok(small.len() as u64)
+}
+
+/// A wasm file without its `name` and `producers` sections; none when it is not a wasm file.
+fn without_names(wasm: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut out = wasm.get(..HEADER).filter(|header| header.starts_with(b"\0asm"))?.to_vec();
+    let mut rest = &wasm[HEADER..];
+    while let Some((&kind, after_kind)) = rest.split_first() {
+        let (size, body) = leb128(after_kind)?;
+        let (body, next) = body.split_at_checked(size)?;
+        let name = || leb128(body).and_then(|(length, text)| text.get(..length));
+        if kind != CUSTOM || !matches!(name()?, b"name" | b"producers") {
+            out.extend_from_slice(&rest[..rest.len() - next.len()]);
+        }
+        rest = next;
+    }
+    Some(out)
+}
+
+/// An unsigned number of the wasm format, and what follows it.
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0;
+    for (at, &byte) in bytes.iter().take(5).enumerate() {
+        value |= usize::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
 }
 
 fn beside(file: &Path, extension: &str) -> PathBuf {
@@ -90,6 +126,21 @@ fn beside(file: &Path, extension: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_leave_a_wasm_file_and_nothing_else_does() {
+        let section = |kind: u8, body: &[u8]| [&[kind, body.len() as u8][..], body].concat();
+        let custom =
+            |name: &str| section(0, &[&[name.len() as u8][..], name.as_bytes(), b"payload"].concat());
+        let header = b"\0asm\x01\0\0\0".to_vec();
+        let code = section(10, &[7; 90]);
+        let whole =
+            [header.clone(), custom("name"), code.clone(), custom("producers"), custom("target_features")];
+        let want = [header, code, custom("target_features")].concat();
+        assert_eq!(without_names(&whole.concat()), Some(want));
+        assert_eq!(without_names(&whole.concat()[..20]), None);
+        assert_eq!(without_names(b"<!doctype html>"), None);
+    }
 
     #[test]
     fn text_is_compressed_and_packs_are_not() {
