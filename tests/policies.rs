@@ -180,7 +180,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
     let models: Vec<String> = Catalog::embedded()
         .models
         .iter()
-        .filter(|model| model.family.is_built())
+        .filter(|model| engine::models::is_built(model.family))
         .map(|model| model.id.clone())
         .collect();
     let packs: Vec<(String, Backend)> = tests::index()

@@ -9,7 +9,7 @@ use engine::scenario::{Policy, Scenario, Workload};
 use serde_json::Value;
 
 use crate::report::Report;
-use crate::{load, number, optional, text, whole};
+use crate::{load, model_id, number, optional, text, whole};
 
 const TOLERANCE: f64 = 1e-3;
 const GIB: f64 = (1u64 << 30) as f64;
@@ -22,8 +22,8 @@ fn estimates() {
     let mut report = Report::new("estimate");
     for case in golden["cases"].as_array().expect("cases") {
         let kwargs = &case["kwargs"];
-        let model = Catalog::embedded().model(text(kwargs, "model_path"));
-        if !model.is_some_and(|model| model.family.is_built()) {
+        let model = Catalog::embedded().model(model_id(text(kwargs, "model_path")));
+        if !model.is_some_and(|model| engine::models::is_built(model.family)) {
             report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
             continue;
         }
@@ -43,7 +43,7 @@ fn estimates() {
 fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
     let isl = whole(kwargs, "isl");
     let scenario = Scenario {
-        model: text(kwargs, "model_path").to_owned(),
+        model: model_id(text(kwargs, "model_path")).to_owned(),
         system: text(kwargs, "system_name").to_owned(),
         backend: Backend::from_name(text(kwargs, "backend_name")).expect("backend"),
         workload: Workload {
@@ -57,7 +57,12 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
     let size = |prefix: &str, key: &str| {
         optional(kwargs, &format!("{prefix}{key}")).or_else(|| optional(kwargs, key)).unwrap_or(1)
     };
-    let parallel = |prefix: &str| Parallel::dense(size(prefix, "tp_size"), size(prefix, "pp_size"), 1);
+    let parallel = |prefix: &str| Parallel {
+        dp: size(prefix, "attention_dp_size"),
+        moe_tp: size(prefix, "moe_tp_size"),
+        moe_ep: size(prefix, "moe_ep_size"),
+        ..Parallel::dense(size(prefix, "tp_size"), size(prefix, "pp_size"), 1)
+    };
     let pool = |prefix: &str| Pool {
         parallel: parallel(prefix),
         batch: whole(kwargs, &format!("{prefix}batch_size")),

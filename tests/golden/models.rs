@@ -3,7 +3,7 @@
 use engine::catalog::Catalog;
 use engine::memory::{Load, MemoryModel, weights_per_gpu};
 use engine::model::ModelSpec;
-use engine::models;
+use engine::models::{self, Setup};
 use engine::ops::{Op, OpKind};
 use engine::parallel::Parallel;
 use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
@@ -42,7 +42,7 @@ fn models() {
 
 fn built(case: &Value, report: &mut Report) -> Option<&'static ModelSpec> {
     let model = Catalog::embedded().model(text(case, "model"));
-    let built = model.filter(|model| model.family.is_built());
+    let built = model.filter(|model| models::is_built(model.family));
     if built.is_none() {
         report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
     }
@@ -72,12 +72,20 @@ fn precision(case: &Value) -> Precision {
     }
 }
 
-fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
+fn setup<'a>(model: &'a ModelSpec, case: &Value) -> Setup<'a> {
+    let draft_tokens = optional(&case["parallel"], "nextn").unwrap_or(0);
+    let backend = Backend::from_name(text(case, "backend")).expect("backend");
     let (parallel, precision) = (parallel(case), precision(case));
-    let lists = models::op_lists(model, parallel, precision).expect("a built family");
+    Setup { model, parallel, precision, backend, gemm_chosen: false, draft_tokens }
+}
+
+fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
+    let parallel = parallel(case);
+    let setup = setup(model, case);
+    let lists = models::op_lists(&setup).expect("a built family");
     for (phase, ops) in [("context", &lists.context), ("generation", &lists.generation)] {
         let want = case[phase].as_array().expect("a list");
-        let got: Vec<Value> = ops.iter().map(|op| describe(phase, op)).collect();
+        let got: Vec<Value> = ops.iter().map(|op| describe(phase, &setup, op)).collect();
         if got.len() != want.len() {
             report.fail(format!("{} {phase}: {} operators, want {}", model.id, got.len(), want.len()));
         }
@@ -95,13 +103,11 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
     check("weights", weights, number(case, "weights_bytes_per_gpu"));
     for (tokens, want) in case["kv_bytes"].as_object().expect("kv_bytes") {
         let tokens: f64 = tokens.parse().expect("tokens");
-        let got = models::kv_bytes(model, parallel, precision, tokens).expect("a built family");
+        let got = models::kv_cache(&setup).bytes(tokens);
         check("KV bytes", got, want.as_f64().expect("bytes"));
     }
     let system = Catalog::embedded().system("b200_sxm").expect("b200_sxm");
-    let backend = Backend::from_name(text(case, "backend")).expect("backend");
-    let memory =
-        MemoryModel::new(model, system, backend, parallel, precision, &lists.context).expect("sizes");
+    let memory = MemoryModel::new(&setup, system, &lists.context).expect("sizes");
     let got = memory.at(Load { batch: 16.0, tokens: 16.0 * 2000.0, slot: 3500.0 });
     let want = &case["memory_gib_b200_static_b16_isl3000_osl500_prefix1000"];
     check("activations", got.activations / GIB, number(want, "activations"));
@@ -112,17 +118,21 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
 }
 
 /// An operator in the golden file's words.
-fn describe(phase: &str, op: &Op) -> Value {
-    let (kind, mut fields) = match op.kind {
+fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
+    let all = |ops: &[Op]| ops.iter().map(|op| describe(phase, setup, op)).collect::<Vec<_>>();
+    let context = phase == "context";
+    // The golden repeats the prefill precision in decode, where it means nothing.
+    let (kind, mut fields) = match op.kind.clone() {
         OpKind::Embedding { vocab, hidden } => {
             ("Embedding", json!({ "vocab_size": vocab, "hidden_size": hidden }))
         }
         OpKind::Elementwise { bytes_per_token } => {
             ("Elementwise", json!({ "bytes_per_token": bytes_per_token }))
         }
-        OpKind::Gemm { n, k, quant, low_precision_input } => (
+        OpKind::Gemm { n, k, quant, low_precision_input, roofline_below } => (
             "Gemm",
-            json!({ "n": n, "k": k, "quant_mode": quant.name(), "low_precision_input": low_precision_input }),
+            json!({ "n": n, "k": k, "quant_mode": quant.name(), "low_precision_input": low_precision_input,
+                    "below_grid_sol": roofline_below, "scale_num_tokens": op.token_divisor, "seq_split": op.seq_split }),
         ),
         OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } => (
             "ContextAttention",
@@ -143,9 +153,42 @@ fn describe(phase: &str, op: &Op) -> Value {
         ),
         OpKind::P2p { hidden, pp } => ("P2P", json!({ "hidden_size": hidden, "pp_size": pp })),
         OpKind::EncoderAttention { heads, .. } => ("EncoderAttention", json!({ "n": heads })),
+        OpKind::Moe(shape) => (
+            "Moe",
+            json!({ "hidden_size": shape.hidden, "inter_size": shape.inter, "topk": shape.topk,
+                    "num_experts": shape.experts, "moe_tp_size": shape.moe_tp, "moe_ep_size": shape.moe_ep,
+                    "attention_dp_size": shape.dp, "quant_mode": shape.quant.name(),
+                    "workload_distribution": shape.distribution, "is_gated": shape.gated }),
+        ),
+        OpKind::MoeDispatch(shape) => (
+            "MoeDispatch",
+            json!({ "hidden_size": shape.hidden, "topk": shape.topk, "num_experts": shape.experts,
+                    "moe_tp_size": shape.moe_tp, "moe_ep_size": shape.moe_ep, "attention_dp_size": shape.dp,
+                    "pre_dispatch": shape.pre, "attn_ar_modeled": shape.attention_reduced,
+                    "backend": shape.backend.name(), "moe_quant": shape.quant.name(),
+                    "attn_cp_size": shape.cp }),
+        ),
+        OpKind::Mla { heads, kv, .. } => (
+            if context { "ContextMla" } else { "GenerationMla" },
+            json!({ "num_heads": heads, "kv_cache_dtype": kv.name() }),
+        ),
+        OpKind::MlaModule { heads, kv, gemm, .. } => (
+            if context { "MlaModuleContext" } else { "MlaModuleGeneration" },
+            json!({ "num_heads": heads, "kv_cache_dtype": kv.name(), "gemm_quant_mode": gemm.name() }),
+        ),
+        OpKind::MlaBmm { heads, quant, pre } => {
+            ("MlaBmm", json!({ "num_heads": heads, "quant_mode": quant.name(), "is_pre": pre }))
+        }
+        OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
+        OpKind::Fallback { primary, otherwise } => {
+            ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))
+        }
     };
     fields["name"] = json!(format!("{phase}_{}", op.name));
-    fields["scale_factor"] = json!(op.count);
+    // A composed operator runs once and has no count of its own.
+    if !matches!(op.kind, OpKind::Overlap { .. } | OpKind::Fallback { .. }) {
+        fields["scale_factor"] = json!(op.count);
+    }
     json!({ kind: fields })
 }
 
@@ -154,6 +197,9 @@ fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
             part.iter().all(|(key, value)| whole.get(key).is_some_and(|have| contains(have, value)))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(have, value)| contains(have, value))
         }
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         _ => whole == part,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::kernel::{Binder, Shape};
-use engine::ops::{Collective, CommQuant, Op, OpKind};
+use engine::ops::{Collective, CommQuant, Experts, Op, OpKind};
 use engine::perf::PerfDb;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 use serde_json::Value;
@@ -25,6 +25,12 @@ const BUILT: &[&str] = &[
     "custom allreduce",
     "nccl",
     "p2p+elementwise+embedding",
+    "moe",
+    "MLA context",
+    "MLA generation",
+    "MLA context module",
+    "MLA generation module",
+    "MLA bmm",
 ];
 
 #[test]
@@ -79,6 +85,7 @@ fn latency(db: &PerfDb, op: &str, args: &Value) -> Option<f64> {
                 k: whole(args, "k"),
                 quant: Quant::from_name(text(args, "quant"))?,
                 low_precision_input: args["low_precision_input"].as_bool().unwrap_or(false),
+                roofline_below: false,
             }
         }
         "context attention" => {
@@ -127,6 +134,48 @@ fn latency(db: &PerfDb, op: &str, args: &Value) -> Option<f64> {
                 dtype: CommQuant::from_name(text(args, "dtype"))?,
             }
         }
+        "moe" => {
+            shape.tokens = number(args, "tokens");
+            let sizes: Vec<u32> = args["topk_experts_hidden_inter_tp_ep"]
+                .as_array()?
+                .iter()
+                .map(|size| size.as_f64().unwrap_or(0.0) as u32)
+                .collect();
+            let &[topk, experts, hidden, inter, moe_tp, moe_ep] = sizes.as_slice() else { return None };
+            OpKind::Moe(Experts {
+                hidden,
+                inter,
+                topk,
+                experts,
+                moe_tp,
+                moe_ep,
+                dp: 1,
+                quant: Quant::from_name(text(args, "quant"))?,
+                distribution: text(args, "distribution").to_owned().leak(),
+                gated: args["gated"].as_bool().unwrap_or(true),
+            })
+        }
+        "MLA context" | "MLA context module" => {
+            (shape.batch, shape.seq) = (number(args, "batch"), number(args, "new_tokens"));
+            shape.prefix = number(args, "prefix");
+            let fmha = Some(FmhaQuant::from_name(args["key"][0].as_str()?)?);
+            let kv = KvQuant::from_name(args["key"][1].as_str()?)?;
+            latent(whole(args, "num_heads"), fmha, kv, args["key"][2].as_str())?
+        }
+        "MLA generation" | "MLA generation module" => {
+            (shape.batch, shape.seq) = (number(args, "batch"), number(args, "kv_len"));
+            let kv = KvQuant::from_name(args["key"][0].as_str()?)?;
+            latent(whole(args, "num_heads"), None, kv, args["key"][1].as_str())?
+        }
+        "MLA bmm" => {
+            // The table is over the batch, which the golden calls tokens.
+            shape.batch = number(args, "tokens");
+            OpKind::MlaBmm {
+                heads: whole(args, "num_heads"),
+                quant: Quant::from_name(text(args, "quant"))?,
+                pre: args["pre"].as_bool().unwrap_or(false),
+            }
+        }
         _ => {
             shape.tokens = number(args, "tokens");
             let hidden = whole(args, "hidden");
@@ -142,7 +191,15 @@ fn latency(db: &PerfDb, op: &str, args: &Value) -> Option<f64> {
             }
         }
     };
-    let op = Op { name: "golden", count: 1.0, seq_split: 1, kind };
+    let op = Op { name: "golden".to_owned(), count: 1.0, seq_split: 1, token_divisor: 1, kind };
     let kernel = Binder::new(db).bind(&op).ok()?;
     kernel.latency(shape).ok().map(|timing| timing.ms * count)
+}
+
+/// Latent attention: the kernel, or the whole block where a precision of its projections is given.
+fn latent(heads: u32, fmha: Option<FmhaQuant>, kv: KvQuant, gemm: Option<&str>) -> Option<OpKind> {
+    Some(match gemm {
+        Some(gemm) => OpKind::MlaModule { heads, fmha, kv, gemm: Quant::from_name(gemm)? },
+        None => OpKind::Mla { heads, fmha, kv, cp: 1 },
+    })
 }

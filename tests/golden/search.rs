@@ -14,7 +14,7 @@ use engine::search::Search;
 use serde_json::Value;
 
 use crate::report::Report;
-use crate::{folder, load, number, text};
+use crate::{folder, load, model_id, number, text};
 
 const TOLERANCE: f64 = 1e-3;
 
@@ -50,7 +50,7 @@ fn scenario(argv: &Value) -> Option<Scenario> {
     let number = |value: &str| value.parse::<f64>().ok();
     for (flag, value) in flags {
         match flag {
-            "--model-path" | "--model" => out.model = value.to_owned(),
+            "--model-path" | "--model" => out.model = model_id(value).to_owned(),
             "--system" => out.system = value.to_owned(),
             "--decode-system" => out.decode_system = Some(value.to_owned()),
             "--backend" => out.backend = Backend::from_name(value)?,
@@ -82,7 +82,7 @@ fn case_of(case: &Value, report: &mut Report) {
         return report.not_built("modes of later releases");
     };
     let model = Catalog::embedded().model(&scenario.model);
-    if !model.is_some_and(|model| model.family.is_built()) {
+    if !model.is_some_and(|model| engine::models::is_built(model.family)) {
         return report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
     }
     report.case(id);

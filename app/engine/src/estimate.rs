@@ -2,9 +2,11 @@
 
 use crate::kernel::Gap;
 use crate::memory::Fit;
+use crate::models;
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
 use crate::problem::Problem;
+use crate::quant::Quant;
 use crate::reference::r3;
 use crate::scenario::Policy;
 use crate::search;
@@ -142,8 +144,12 @@ fn worker(
     if batch == 0 || batch > 1_000_000 {
         return Err(EstimateError::Shape("the batch must be from 1 to 1,000,000"));
     }
-    if !problem.model.heads.is_multiple_of(tp) {
-        return Err(EstimateError::Shape("the query heads of the model do not divide by TP"));
+    let blocks = problem.prefill.precision.moe == Quant::Fp8Block;
+    if !models::is_legal(&problem.model, parallel, blocks) {
+        return Err(EstimateError::Shape("the model cannot be laid out at these parallel sizes"));
+    }
+    if moe_ep > problem.prefill.system.gpus_per_node {
+        return Err(EstimateError::Shape("expert parallel groups across nodes are not modelled"));
     }
     Ok(search::worker(problem, role, parallel)?)
 }

@@ -6,19 +6,20 @@
 mod attention;
 mod bind;
 mod comm;
+mod compose;
+mod dense;
+mod mla;
+mod moe;
 
 pub use bind::Binder;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::explain::Bound;
-use crate::perf::gemm::{GemmShape, GemmTable};
-use crate::perf::grid::{GridTable, Miss, Reading};
+use crate::perf::grid::{Miss, Reading};
 use crate::quant::Pipe;
 use crate::source::Source;
-use crate::system::SystemSpec;
-use attention::{ContextAttention, EncoderAttention, GenerationAttention};
-use comm::Collective;
 
 /// Why an operator has no latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,160 +99,97 @@ impl Roofline {
     }
 }
 
-/// Memory-bound work: `bytes/(bandwidth · scale) + constant`.
+/// Something that takes time, bound to what was measured of it.
+trait Measure: Debug + Send + Sync {
+    /// Latency; `tokens` are those of this rank, after every split.
+    fn latency(&self, shape: Shape, tokens: f64) -> Result<Timing, Miss>;
+
+    /// Roofline of the same work.
+    fn roofline(&self, shape: Shape, tokens: f64) -> Roofline;
+
+    /// Where the latency comes from.
+    fn source(&self) -> Source {
+        Source::Silicon
+    }
+
+    /// The kernels that this one is made of and that count at this shape; none when it is not composed.
+    fn parts(&self, _shape: Shape) -> Option<&[Kernel]> {
+        None
+    }
+}
+
+/// Nothing to do at these parallel sizes.
 #[derive(Clone, Copy, Debug)]
-struct MemoryOp {
-    ms_per_byte: f64,
-    constant_ms: f64,
-    peak_ms_per_byte: f64,
-}
+struct Nothing;
 
-impl MemoryOp {
-    fn new(system: &SystemSpec) -> Self {
-        Self {
-            ms_per_byte: 1e3 / (system.mem_bw_bytes_per_sec * system.mem_bw_scale),
-            constant_ms: system.mem_latency_s * 1e3,
-            peak_ms_per_byte: 1e3 / system.mem_bw_bytes_per_sec,
-        }
+impl Measure for Nothing {
+    fn latency(&self, _: Shape, _: f64) -> Result<Timing, Miss> {
+        Ok(Timing::default())
     }
 
-    fn ms(&self, bytes: f64) -> f64 {
-        bytes * self.ms_per_byte + self.constant_ms
+    fn roofline(&self, _: Shape, _: f64) -> Roofline {
+        Roofline { ms: None, bound: Bound::Memory }
     }
 }
 
-/// Quantisation kernels that a static FP8 product does without.
-#[derive(Clone, Debug)]
-struct ScaleTable {
-    table: Arc<GridTable>,
-    m: (f64, f64),
-    k: (f64, f64),
-    sol_per_element: f64,
-    /// Whether the latency keeps growing with the tensor outside the table.
-    grows: bool,
-}
-
-impl ScaleTable {
-    fn latency(&self, m: f64, k: f64) -> Result<Reading, Miss> {
-        let at = [m.clamp(self.m.0, self.m.1), k.clamp(self.k.0, self.k.1)];
-        let mut reading = self.table.query(&at, &|q| self.sol_per_element * q[0] * q[1])?;
-        if at != [m, k] {
-            reading.inside = false;
-            if self.grows {
-                reading.value *= (m * k) / (at[0] * at[1]);
-            }
-        }
-        Ok(reading)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Gemm {
-    table: Arc<GemmTable>,
-    shape: GemmShape,
-    n: f64,
-    k: f64,
-    /// Static FP8: what to take off the dynamic product.
-    without: Vec<ScaleTable>,
-    is_static: bool,
-}
-
-impl Gemm {
-    fn latency(&self, m: f64) -> Result<Timing, Miss> {
-        let mut reading = self.table.latency(&self.shape, m)?;
-        for scale in &self.without {
-            let saved = scale.latency(m, self.k)?;
-            reading.value -= saved.value;
-            reading.inside &= saved.inside;
-        }
-        if self.is_static {
-            reading.value = reading.value.max(self.table.sol.ms(m, self.n, self.k));
-        }
-        reading.value = reading.value.max(0.0);
-        Ok(reading.into())
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Run {
-    /// Nothing to do at these parallel sizes.
-    Nothing,
-    Memory {
-        op: MemoryOp,
-        bytes_per_token: f64,
-    },
-    Gemm(Box<Gemm>),
-    ContextAttention(Box<ContextAttention>),
-    GenerationAttention(Box<GenerationAttention>),
-    EncoderAttention(Box<EncoderAttention>),
-    Collective(Box<Collective>),
-    P2p {
-        ms_per_token: f64,
-        constant_ms: f64,
-    },
+/// Which part of a step an operator belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepPart {
+    /// The attention kernel.
+    Attention,
+    /// The projection of last tokens onto the vocabulary.
+    Logits,
+    /// Anything else.
+    Rest,
 }
 
 /// One operator, bound to its tables.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// Name, such as `qkv_gemm`.
-    pub name: &'static str,
+    pub name: Arc<str>,
     /// How often a step runs it.
     pub count: f64,
+    /// Which part of a step it belongs to.
+    pub part: StepPart,
+    /// What people call its kind.
+    label: &'static str,
+    token_divisor: f64,
     seq_split: f64,
-    run: Run,
+    run: Arc<dyn Measure>,
 }
 
 impl Kernel {
+    fn tokens(&self, shape: Shape) -> f64 {
+        ((shape.tokens / self.token_divisor).floor() / self.seq_split).ceil()
+    }
+
     /// Latency of one run.
     pub fn latency(&self, shape: Shape) -> Result<Timing, Gap> {
-        let tokens = (shape.tokens / self.seq_split).ceil();
-        let timing = match &self.run {
-            Run::Nothing => Ok(Timing::default()),
-            Run::Memory { op, bytes_per_token } => Ok(Timing::formula(op.ms(bytes_per_token * tokens))),
-            Run::Gemm(gemm) => gemm.latency(tokens),
-            Run::ContextAttention(attention) => attention.latency(shape.batch, shape.seq, shape.prefix),
-            Run::GenerationAttention(attention) => attention.latency(shape.batch, shape.seq),
-            Run::EncoderAttention(attention) => attention.latency(shape.batch, shape.seq),
-            Run::Collective(collective) => collective.latency(tokens),
-            Run::P2p { ms_per_token, constant_ms } => {
-                Ok(Timing::formula(ms_per_token * tokens + constant_ms))
-            }
-        };
-        timing.map_err(|Miss| Gap::NoData(self.name))
+        self.run.latency(shape, self.tokens(shape)).map_err(|Miss| Gap::NoData(self.label))
     }
 
     /// Roofline of one run.
     pub fn roofline(&self, shape: Shape) -> Roofline {
-        let tokens = (shape.tokens / self.seq_split).ceil();
-        match &self.run {
-            Run::Nothing => Roofline { ms: None, bound: Bound::Memory },
-            Run::Memory { op, bytes_per_token } => {
-                Roofline::of(0.0, bytes_per_token * tokens * op.peak_ms_per_byte)
-            }
-            Run::Gemm(gemm) => {
-                let (compute, memory) = gemm.table.sol.parts(tokens, gemm.n, gemm.k);
-                Roofline::of(compute, memory)
-            }
-            Run::ContextAttention(attention) => attention.roofline(shape.batch, shape.seq, shape.prefix),
-            Run::GenerationAttention(attention) => attention.roofline(shape.batch, shape.seq),
-            Run::EncoderAttention(attention) => attention.roofline(shape.batch, shape.seq),
-            Run::Collective(collective) => {
-                Roofline { ms: Some(collective.sol_ms(tokens)), bound: Bound::Network }
-            }
-            Run::P2p { ms_per_token, .. } => {
-                Roofline { ms: Some(ms_per_token * tokens), bound: Bound::Network }
-            }
-        }
+        self.run.roofline(shape, self.tokens(shape))
     }
 
     /// Where its latency comes from.
     pub fn source(&self) -> Source {
-        match &self.run {
-            Run::Memory { .. } => Source::Empirical,
-            Run::Gemm(gemm) if gemm.is_static => Source::Estimated,
-            Run::ContextAttention(_) => Source::Mixed,
-            _ => Source::Silicon,
-        }
+        self.run.source()
     }
+
+    /// The kernels that count inside a composed one at this shape.
+    pub fn parts(&self, shape: Shape) -> Option<&[Self]> {
+        self.run.parts(shape)
+    }
+}
+
+/// Latency of all runs of some kernels.
+fn sum(kernels: &[Kernel], shape: Shape) -> Result<Timing, Miss> {
+    let mut total = Timing::default();
+    for kernel in kernels {
+        total.add(kernel.count, kernel.latency(shape).map_err(|_| Miss)?);
+    }
+    Ok(total)
 }

@@ -1,12 +1,11 @@
 //! GPU memory: weights, activations, KV cache, buffers; what fits and what does not.
 
 use crate::backend::Backend;
-use crate::model::{Family, ModelSpec};
-use crate::models;
-use crate::ops::{Op, OpKind};
+use crate::model::Family;
+use crate::models::{self, KvCache, Setup};
+use crate::ops::{Experts, Op, OpKind};
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
-use crate::quant::Precision;
 use crate::system::SystemSpec;
 
 const MIB: f64 = (1u64 << 20) as f64;
@@ -24,7 +23,7 @@ pub struct MemoryModel {
     /// Activation bytes per token of a step.
     activation_per_token: f64,
     activation_floor: f64,
-    kv_per_token: f64,
+    kv: KvCache,
 }
 
 /// What a step holds in memory.
@@ -60,11 +59,26 @@ pub enum Role {
 
 /// Bytes of weights that one operator reads, all its repetitions.
 fn weight_bytes(op: &Op) -> f64 {
-    match op.kind {
-        OpKind::Gemm { n, k, quant, .. } => f64::from(n) * f64::from(k) * quant.bytes() * op.count,
-        OpKind::Embedding { vocab, hidden } => f64::from(vocab) * f64::from(hidden) * 2.0 * op.count,
+    let all = |ops: &[Op]| ops.iter().map(weight_bytes).sum::<f64>();
+    match &op.kind {
+        OpKind::Gemm { n, k, quant, .. } => f64::from(*n) * f64::from(*k) * quant.bytes() * op.count,
+        OpKind::Embedding { vocab, hidden } => f64::from(*vocab) * f64::from(*hidden) * 2.0 * op.count,
+        OpKind::Moe(experts) => expert_bytes(experts) * op.count,
+        OpKind::Overlap { a, b } => all(a) + all(b),
+        OpKind::Fallback { primary, otherwise } => match weight_bytes(primary) {
+            bytes if bytes > 0.0 => bytes,
+            _ => all(otherwise),
+        },
         _ => 0.0,
     }
+}
+
+/// Weights of the experts on one GPU; rounded down at each split.
+fn expert_bytes(shape: &Experts) -> f64 {
+    let matrices = if shape.gated { 3.0 } else { 2.0 };
+    let all = f64::from(shape.hidden) * f64::from(shape.inter) * f64::from(shape.experts);
+    let bytes = all * shape.quant.bytes() * matrices;
+    ((bytes / f64::from(shape.moe_ep)).floor() / f64::from(shape.moe_tp)).floor()
 }
 
 /// Bytes of weights on one GPU of a worker with these prefill operators.
@@ -91,16 +105,24 @@ fn activation_coefficients(family: Family, backend: Backend) -> [f64; 4] {
     }
 }
 
+/// Bytes per token of the buffers that route tokens to experts, in the families that count them.
+fn routing_bytes(setup: &Setup<'_>) -> f64 {
+    use Family::{Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, KimiK25, Step3p7};
+    let Setup { model, parallel, backend, .. } = *setup;
+    let counted = matches!(model.family, Gemma4Mix | Step3p7 | Deepseek | DeepseekV32 | DeepseekV4 | KimiK25);
+    if !counted || !model.is_moe() {
+        return 0.0;
+    }
+    let hidden = backend == Backend::Sglang || matches!(model.family, Gemma4Mix | Step3p7);
+    let width = if hidden { model.hidden } else { model.heads * model.head_dim };
+    let routed = f64::from(parallel.dp * model.experts * model.topk) / f64::from(parallel.moe_ep);
+    f64::from(width) * routed / 128.0 * 4.0
+}
+
 impl MemoryModel {
-    /// Memory of a worker; none for tensor parallel sizes without known buffer sizes, or families not built.
-    pub fn new(
-        model: &ModelSpec,
-        system: &SystemSpec,
-        backend: Backend,
-        parallel: Parallel,
-        precision: Precision,
-        context: &[Op],
-    ) -> Option<Self> {
+    /// Memory of a worker; none for tensor parallel sizes without known buffer sizes.
+    pub fn new(setup: &Setup<'_>, system: &SystemSpec, context: &[Op]) -> Option<Self> {
+        let Setup { model, parallel, backend, .. } = *setup;
         let sglang = backend == Backend::Sglang;
         let size = match parallel.tp.min(8) {
             1 => 0,
@@ -118,9 +140,9 @@ impl MemoryModel {
             weights: weights_per_gpu(context, parallel.pp),
             comm: system.nccl_bytes(parallel.tp)? as f64,
             other: system.other_mem_bytes as f64 * if sglang { 1.2 } else { 1.0 },
-            activation_per_token: 2.0 * width * coefficient,
+            activation_per_token: 2.0 * width * coefficient + routing_bytes(setup),
             activation_floor: if sglang { 90.0 } else { 70.0 } * MIB,
-            kv_per_token: models::kv_bytes(model, parallel, precision, 1.0)?,
+            kv: models::kv_cache(setup),
         })
     }
 
@@ -129,7 +151,7 @@ impl MemoryModel {
         let activations = (load.tokens * self.activation_per_token).max(self.activation_floor);
         MemoryUse {
             weights: self.weights,
-            kv_cache: load.batch * load.slot * self.kv_per_token,
+            kv_cache: load.batch * self.kv.bytes(load.slot),
             activations: if self.backend == Backend::Sglang { activations * 1.15 } else { activations },
             comm: self.comm,
             other: self.other,

@@ -45,16 +45,6 @@ names!(Family {
     Qwen3VlMoe => "QWEN3VL_MOE",
 });
 
-impl Family {
-    /// Families whose operators this build can list.
-    pub const BUILT: &'static [Self] = &[Self::Llama];
-
-    /// Whether this build can list the operators of the family.
-    pub fn is_built(self) -> bool {
-        Self::BUILT.contains(&self)
-    }
-}
-
 /// Facts of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
@@ -83,11 +73,51 @@ pub struct ModelSpec {
     /// Whether queries and keys are normalised.
     #[serde(default)]
     pub qk_norm: bool,
+    /// Routed experts; 0 for a dense model.
+    #[serde(default)]
+    pub experts: u32,
+    /// Experts per token.
+    #[serde(default)]
+    pub topk: u32,
+    /// Width of a routed expert.
+    #[serde(default)]
+    pub moe_ffn: u32,
+    /// Draft layers for multi-token prediction in the checkpoint.
+    #[serde(default)]
+    pub mtp_layers: u32,
+    /// Parts of the attention that the checkpoint leaves in 16 bits: `q`, `kv`, `o`, `indexer`.
+    #[serde(default)]
+    pub attn_unquantized: Vec<String>,
+    /// Whether the checkpoint leaves shared experts in 16 bits.
+    #[serde(default)]
+    pub shared_expert_unquantized: bool,
+    /// Latent attention (DeepSeek V3, Kimi K2).
+    #[serde(default)]
+    pub mla: Option<Mla>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }
 
+/// Ranks and widths of latent attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mla {
+    /// Rank of the KV projection.
+    #[serde(default)]
+    pub kv_lora_rank: u32,
+    /// Rotary width of a head.
+    #[serde(default)]
+    pub qk_rope_head_dim: u32,
+    /// Value width of a head.
+    #[serde(default)]
+    pub v_head_dim: u32,
+}
+
 impl ModelSpec {
+    /// Whether tokens are routed to experts.
+    pub fn is_moe(&self) -> bool {
+        self.experts > 0
+    }
+
     /// The id without its organisation, such as `Qwen3-32B-FP8`.
     pub fn short_name(&self) -> &str {
         self.id.rsplit('/').next().unwrap_or(&self.id)

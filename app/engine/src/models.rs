@@ -1,24 +1,94 @@
 //! From model facts to operator lists: one module per family.
 
+mod deepseek;
 mod llama;
+mod moe;
+mod setup;
 
+pub use setup::{KvCache, Phase, Setup};
+
+use crate::backend::Backend;
 use crate::model::{Family, ModelSpec};
-use crate::ops::OpLists;
+use crate::ops::{Op, OpLists};
 use crate::parallel::Parallel;
-use crate::quant::Precision;
+use crate::quant::{Precision, Quant};
 
-/// Operators of a model on one worker; none when this build does not know the family.
-pub fn op_lists(model: &ModelSpec, parallel: Parallel, precision: Precision) -> Option<OpLists> {
-    match model.family {
-        Family::Llama => Some(llama::op_lists(model, parallel, precision)),
-        _ => None,
-    }
+/// What the engine knows of a family.
+struct Knowledge {
+    /// Operators of one phase.
+    list: fn(Setup<'_>, Phase) -> Vec<Op>,
+    /// KV cache of one sequence on one GPU.
+    kv_cache: fn(&Setup<'_>) -> KvCache,
 }
 
-/// KV cache of one sequence of `tokens` on one GPU, bytes; none when this build does not know the family.
-pub fn kv_bytes(model: &ModelSpec, parallel: Parallel, precision: Precision, tokens: f64) -> Option<f64> {
-    match model.family {
-        Family::Llama => Some(llama::kv_bytes(model, parallel, precision, tokens)),
-        _ => None,
+/// Knowledge of a family; none when this build does not have it.
+fn knowledge(family: Family) -> Option<Knowledge> {
+    Some(match family {
+        Family::Llama => Knowledge { list: llama::list, kv_cache: llama::kv_cache },
+        Family::Moe => Knowledge { list: moe::list, kv_cache: moe::kv_cache },
+        Family::Deepseek | Family::KimiK25 => {
+            Knowledge { list: deepseek::list, kv_cache: deepseek::kv_cache }
+        }
+        _ => return None,
+    })
+}
+
+/// Whether this build can list the operators of a family.
+pub fn is_built(family: Family) -> bool {
+    knowledge(family).is_some()
+}
+
+/// Operators of a worker; none when this build does not know the family.
+pub fn op_lists(setup: &Setup<'_>) -> Option<OpLists> {
+    let Knowledge { list, .. } = knowledge(setup.model.family)?;
+    Some(OpLists { context: list(*setup, Phase::Context), generation: list(*setup, Phase::Generation) })
+}
+
+/// KV cache of one sequence on one GPU; that of grouped queries for families this build does not know.
+pub fn kv_cache(setup: &Setup<'_>) -> KvCache {
+    knowledge(setup.model.family).map_or_else(|| llama::kv_cache(setup), |known| (known.kv_cache)(setup))
+}
+
+/// Operator families and precisions of the tables that a model's operators read.
+pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
+    let Precision { gemm, moe, fmha, kv } = setup.precision;
+    let is_static = gemm == Quant::Fp8Static;
+    let gemm = if is_static { Quant::Fp8 } else { gemm };
+    let mut out = vec![("gemm", gemm.name().to_owned())];
+    if gemm != Quant::Bf16 {
+        out.push(("gemm", Quant::Bf16.name().to_owned()));
     }
+    if is_static {
+        out.push(("quantize", String::new()));
+    }
+    let latent = matches!(setup.model.family, Family::Deepseek | Family::KimiK25);
+    if latent && setup.backend != Backend::Vllm {
+        out.push(("mla", String::new()));
+    } else {
+        out.push(("context_attention", format!("{fmha}-{kv}")));
+        out.push(("generation_attention", kv.name().to_owned()));
+        if latent {
+            out.push(("mla", String::new()));
+        }
+    }
+    if setup.model.is_moe() {
+        out.push(("moe", moe.name().to_owned()));
+    }
+    out.push(("comm", String::new()));
+    out
+}
+
+/// Whether the model can be laid out like this at all.
+pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) -> bool {
+    let Parallel { tp, pp: _, dp, moe_tp, moe_ep, cp } = parallel;
+    let heads = model.heads.is_multiple_of(tp);
+    // Context parallel attention works on whole heads of one rank.
+    let context = cp == 1 || (tp == 1 && dp == 1);
+    if !model.is_moe() {
+        return heads && context && dp * moe_tp * moe_ep == 1;
+    }
+    // Blocks of 128 must not be cut; the families that check it are those with grouped queries.
+    let grouped = matches!(model.family, Family::Moe | Family::HybridMoe | Family::Step3p7);
+    let blocks = !(grouped && block_quantised) || (model.moe_ffn / moe_tp).is_multiple_of(128);
+    heads && context && tp * dp * cp == moe_tp * moe_ep && moe_ep <= model.experts && blocks
 }

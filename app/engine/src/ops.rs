@@ -1,16 +1,19 @@
 //! Operators of one engine step: what they are, before any table is consulted.
 
+use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 
 /// One operator of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Op {
-    /// Name, such as `qkv_gemm`.
-    pub name: &'static str,
+    /// Name, such as `qkv_gemm`; unique names matter only for [`ATTENTION`] and [`LOGITS`].
+    pub name: String,
     /// How often a step runs it (layers; fractional with multi-token prediction).
     pub count: f64,
     /// Ranks that share the tokens of a sequence (context parallel).
     pub seq_split: u32,
+    /// Ranks that share the tokens of a step; applied first, rounded down.
+    pub token_divisor: u32,
     /// What it does.
     pub kind: OpKind,
 }
@@ -40,6 +43,8 @@ pub enum OpKind {
         quant: Quant,
         /// Whether the input already is in low precision.
         low_precision_input: bool,
+        /// Whether a shape outside the measured ones costs its roofline instead of having no data.
+        roofline_below: bool,
     },
     /// Prefill attention.
     ContextAttention {
@@ -100,6 +105,55 @@ pub enum OpKind {
         /// Precision of the elements.
         dtype: CommQuant,
     },
+    /// Routed experts.
+    Moe(Experts),
+    /// Exchange of tokens around the routed experts.
+    MoeDispatch(Dispatch),
+    /// Latent attention, prefill or decode by the list it stands in.
+    Mla {
+        /// Heads of this rank.
+        heads: u32,
+        /// Precision of the prefill arithmetic; none in decode.
+        fmha: Option<FmhaQuant>,
+        /// Precision of the KV cache.
+        kv: KvQuant,
+        /// Context parallel size.
+        cp: u32,
+    },
+    /// A whole latent attention block, projections included.
+    MlaModule {
+        /// Heads of this rank.
+        heads: u32,
+        /// Precision of the prefill arithmetic; none in decode.
+        fmha: Option<FmhaQuant>,
+        /// Precision of the KV cache.
+        kv: KvQuant,
+        /// Precision of the projections.
+        gemm: Quant,
+    },
+    /// Batched products before and after latent decode attention.
+    MlaBmm {
+        /// Heads of this rank.
+        heads: u32,
+        /// Precision.
+        quant: Quant,
+        /// Before the attention, not after.
+        pre: bool,
+    },
+    /// Two branches at the same time: the slower one counts.
+    Overlap {
+        /// One branch.
+        a: Vec<Op>,
+        /// The other.
+        b: Vec<Op>,
+    },
+    /// The primary operator where it was measured, the others where it was not.
+    Fallback {
+        /// Preferred.
+        primary: Box<Op>,
+        /// Their sum otherwise.
+        otherwise: Vec<Op>,
+    },
     /// Hop between pipeline stages.
     P2p {
         /// Elements per token.
@@ -107,6 +161,60 @@ pub enum OpKind {
         /// Pipeline parallel size.
         pp: u32,
     },
+}
+
+/// Shape of the routed experts on one worker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Experts {
+    /// Hidden size.
+    pub hidden: u32,
+    /// Width of one expert.
+    pub inter: u32,
+    /// Experts per token.
+    pub topk: u32,
+    /// Experts in all.
+    pub experts: u32,
+    /// Tensor parallel size of the experts.
+    pub moe_tp: u32,
+    /// Expert parallel size.
+    pub moe_ep: u32,
+    /// Attention data parallel ranks, which share one pool of experts.
+    pub dp: u32,
+    /// Precision.
+    pub quant: Quant,
+    /// How tokens spread over experts, such as `power_law_1.2`.
+    pub distribution: &'static str,
+    /// Three matrices per expert; two otherwise.
+    pub gated: bool,
+}
+
+/// Exchange of tokens between the ranks before or after the routed experts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dispatch {
+    /// Elements per token.
+    pub hidden: u32,
+    /// Experts per token.
+    pub topk: u32,
+    /// Experts in all.
+    pub experts: u32,
+    /// Tensor parallel size of the experts.
+    pub moe_tp: u32,
+    /// Expert parallel size.
+    pub moe_ep: u32,
+    /// Attention data parallel ranks.
+    pub dp: u32,
+    /// Context parallel size of the attention.
+    pub cp: u32,
+    /// Before the experts, not after.
+    pub pre: bool,
+    /// Precision of the experts, which decides what is sent.
+    pub quant: Quant,
+    /// Whether the model lists the all-reduce after attention itself.
+    pub attention_reduced: bool,
+    /// Whether this is a prefill step.
+    pub is_context: bool,
+    /// Engine.
+    pub backend: Backend,
 }
 
 /// A collective operation.
@@ -148,6 +256,30 @@ impl CommQuant {
         match self {
             Self::Half => 2.0,
             Self::Int8 | Self::Fp8 => 1.0,
+        }
+    }
+}
+
+impl OpKind {
+    /// What people call it.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Embedding { .. } => "embedding",
+            Self::Elementwise { .. } => "elementwise",
+            Self::Gemm { .. } => "gemm",
+            Self::ContextAttention { .. } => "prefill attention",
+            Self::GenerationAttention { .. } => "decode attention",
+            Self::EncoderAttention { .. } => "encoder attention",
+            Self::AllReduce { .. } => "all-reduce",
+            Self::Nccl { .. } => "collective",
+            Self::Moe(_) => "routed experts",
+            Self::MoeDispatch(_) => "expert dispatch",
+            Self::Mla { .. } => "latent attention",
+            Self::MlaModule { .. } => "latent attention block",
+            Self::MlaBmm { .. } => "latent attention projection",
+            Self::Overlap { .. } => "overlapped branches",
+            Self::Fallback { .. } => "block",
+            Self::P2p { .. } => "pipeline hop",
         }
     }
 }

@@ -11,7 +11,9 @@ use perf_data::{Index, Pack, PackEntry, PackFile};
 use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::model::ModelSpec;
-use crate::perf::PerfDb;
+use crate::models::{self, Setup};
+use crate::parallel::Parallel;
+use crate::perf::{Part, PerfDb};
 use crate::quant::{FmhaQuant, Precision, Quant};
 use crate::scenario::{Goal, Scenario};
 use crate::system::SystemSpec;
@@ -74,7 +76,7 @@ impl Plan {
             id: scenario.model.clone(),
             close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
         })?;
-        if !model.family.is_built() {
+        if !models::is_built(model.family) {
             let (model, family) = (model.id.clone(), model.family.name().to_owned());
             return Err(ScenarioError::NotBuilt { model, family });
         }
@@ -112,12 +114,17 @@ impl Problem {
     /// Joins a plan with its tables; `pack` finds a decoded file by name.
     pub fn new(plan: Plan, pack: impl Fn(&str) -> Option<Arc<Pack>>) -> Result<Self, ScenarioError> {
         let backend = plan.scenario.backend;
+        let inferred = plan.scenario.quant.fmha.is_none();
         let load = |side: SidePlan| {
             let load =
                 |file: &PackFile| pack(&file.name).ok_or_else(|| no_table(&side.system, backend, file, &[]));
             let packs = side.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
             let db = PerfDb::new(Arc::clone(&side.system), packs);
-            Ok(Side { system: side.system, version: side.version, precision: side.precision, db })
+            let mut precision = side.precision;
+            if inferred {
+                precision.fmha = measured_latent_attention(&db, precision);
+            }
+            Ok(Side { system: side.system, version: side.version, precision, db })
         };
         let prefill = load(plan.prefill)?;
         let decode = plan.decode.map(load).transpose()?;
@@ -128,6 +135,20 @@ impl Problem {
     pub fn decode_side(&self) -> &Side {
         self.decode.as_ref().unwrap_or(&self.prefill)
     }
+}
+
+/// Precision of latent prefill attention: 16 bits where only those were measured at this KV precision.
+fn measured_latent_attention(db: &PerfDb, precision: Precision) -> FmhaQuant {
+    let has = |fmha: FmhaQuant| {
+        let key = [Part::Text(fmha.name()), Part::Text(precision.kv.name())];
+        let tables = ["context_mla", "mla_context_module"];
+        tables
+            .iter()
+            .flat_map(|table| db.slices(table))
+            .any(|slice| key[0].is(&slice.key[0]) && key[1].is(&slice.key[1]))
+    };
+    let only_16_bits = precision.fmha == FmhaQuant::Fp8 && !has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16);
+    if only_16_bits { FmhaQuant::Bf16 } else { precision.fmha }
 }
 
 fn no_table(system: &SystemSpec, backend: Backend, file: &PackFile, have: &[&PackFile]) -> ScenarioError {
@@ -175,7 +196,16 @@ fn side(
     if let Some(pipe) = pipes.into_iter().find(|&pipe| spec.peak(pipe).is_none()) {
         return Err(ScenarioError::NoPeak { system: system.to_owned(), pipe: pipe.name().to_owned() });
     }
-    let files = files(precision, spec, backend, pack)?;
+    // Which tables are read does not depend on the layout.
+    let setup = Setup {
+        model,
+        parallel: Parallel::dense(1, 1, 1),
+        precision,
+        backend,
+        gemm_chosen: scenario.quant.gemm.is_some(),
+        draft_tokens: 0,
+    };
+    let files = files(&setup, spec, pack)?;
     let (version, data_id) = (pack.version.clone(), pack.id.clone());
     Ok(SidePlan { system: Arc::new(spec.clone()), version, data_id, precision, files })
 }
@@ -206,33 +236,16 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
     out
 }
 
-/// Pack files that the operators of a dense model read.
-fn files(
-    precision: Precision,
-    system: &SystemSpec,
-    backend: Backend,
-    pack: &PackEntry,
-) -> Result<Vec<PackFile>, ScenarioError> {
-    let is_static = precision.gemm == Quant::Fp8Static;
-    let gemm = if is_static { Quant::Fp8 } else { precision.gemm };
-    let mut wanted = vec![("gemm", gemm.name().to_owned())];
-    if gemm != Quant::Bf16 {
-        wanted.push(("gemm", Quant::Bf16.name().to_owned()));
-    }
-    if is_static {
-        wanted.push(("quantize", String::new()));
-    }
-    wanted.push(("context_attention", format!("{}-{}", precision.fmha, precision.kv)));
-    wanted.push(("generation_attention", precision.kv.name().to_owned()));
-    wanted.push(("comm", String::new()));
+/// Pack files that the operators of a model read.
+fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec<PackFile>, ScenarioError> {
     let find = |(family, precision): (&str, String)| {
         pack.file(family, &precision).cloned().ok_or_else(|| {
             let have: Vec<_> = pack.files.iter().filter(|file| file.family == family).collect();
             let wanted = PackFile { family: family.to_owned(), precision, name: String::new(), bytes: 0 };
-            no_table(system, backend, &wanted, &have)
+            no_table(system, setup.backend, &wanted, &have)
         })
     };
-    wanted.into_iter().map(find).collect()
+    models::tables(setup).into_iter().map(find).collect()
 }
 
 fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {

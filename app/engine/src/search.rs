@@ -5,7 +5,7 @@ mod refine;
 
 use crate::kernel::{Binder, Gap};
 use crate::memory::{Fit, MemoryModel};
-use crate::models;
+use crate::models::{self, Setup};
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
 use crate::problem::{Problem, Side};
@@ -94,9 +94,9 @@ impl Search {
                 }
             };
             if wanted {
-                let pipeline = problem.scenario.engine.pipeline;
-                let system = &side(&problem, role).system;
-                let found = space::layouts(&problem.model, system, problem.scenario.backend, role, pipeline);
+                let Side { system, precision, .. } = side(&problem, role);
+                let Scenario { backend, engine, .. } = &problem.scenario;
+                let found = space::layouts(&problem.model, system, *backend, role, engine, *precision);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }
@@ -199,10 +199,17 @@ pub fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel) -> Result
     let Side { system, version, precision, db } = side(problem, role);
     let model = &problem.model;
     let scenario = &problem.scenario;
-    let missing = Gap::NoData("model");
-    let ops = models::op_lists(model, parallel, *precision).ok_or(missing)?;
-    let memory = MemoryModel::new(model, system, scenario.backend, parallel, *precision, &ops.context)
-        .ok_or(missing)?;
+    let missing = Gap::NoData("this model at these parallel sizes");
+    let setup = Setup {
+        model,
+        parallel,
+        precision: *precision,
+        backend: scenario.backend,
+        gemm_chosen: scenario.quant.gemm.is_some(),
+        draft_tokens: 0,
+    };
+    let ops = models::op_lists(&setup).ok_or(missing)?;
+    let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
     Ok(WorkerModel::new(Parts {
         parallel,
         backend: scenario.backend,

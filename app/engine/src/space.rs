@@ -2,7 +2,10 @@
 
 use crate::backend::Backend;
 use crate::model::{Family, ModelSpec};
+use crate::models;
 use crate::parallel::Parallel;
+use crate::quant::{Precision, Quant};
+use crate::scenario::EngineOptions;
 use crate::system::SystemSpec;
 
 /// What a worker does.
@@ -23,7 +26,15 @@ pub const MAX_PREFILL_BATCH: u32 = 8;
 
 /// Whether a family can split one sequence over several GPUs in prefill.
 fn has_context_parallel(family: Family) -> bool {
-    matches!(family, Family::Llama)
+    use Family::{
+        Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, HybridMoe, KimiK25, Llama, Moe, Qwen3Vl, Qwen3VlMoe,
+        Step3p7,
+    };
+    match family {
+        Llama | Moe | Qwen3Vl | Qwen3VlMoe | HybridMoe | Step3p7 | Gemma4Mix => true,
+        Deepseek | KimiK25 | DeepseekV32 | DeepseekV4 => true,
+        _ => false,
+    }
 }
 
 /// Layouts of one worker, in the order that breaks ties.
@@ -32,28 +43,53 @@ pub fn layouts(
     system: &SystemSpec,
     backend: Backend,
     role: WorkerRole,
-    pipeline: bool,
+    options: &EngineOptions,
+    precision: Precision,
 ) -> Vec<Parallel> {
+    const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
-    let tp: &[u32] = if rack { &[1, 2, 4, 8, 16] } else { &[1, 2, 4, 8] };
-    let pp: &[u32] = if pipeline { &[1, 2, 4] } else { &[1] };
+    let most = if model.is_moe() || rack { 16 } else { 8 };
+    let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
+    let (one, experts) = (|| SIZES.into_iter().take(1), model.is_moe());
+    let of_experts = || sizes().filter(move |&size| experts || size == 1);
+    let pp: &[u32] = if options.pipeline { &[1, 2, 4] } else { &[1] };
+    let largest = most * pp.iter().max().copied().unwrap_or(1);
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
-    let cp: &[u32] = if splits { &[1, 2, 4, 8] } else { &[1] };
-    let most = tp.iter().max().copied().unwrap_or(1) * pp.iter().max().copied().unwrap_or(1);
+    let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
+    let blocks = precision.moe == Quant::Fp8Block;
     let mut out = Vec::new();
-    for &tp in tp.iter().filter(|&&tp| model.heads.is_multiple_of(tp)) {
+    for tp in sizes() {
         for &pp in pp {
-            for &cp in cp {
-                // Context parallel attention works on whole heads only.
-                let legal = cp == 1 || tp == 1;
-                if legal && tp * pp * cp <= most {
-                    out.push(Parallel::dense(tp, pp, cp));
+            for dp in of_experts() {
+                for moe_tp in of_experts() {
+                    for moe_ep in of_experts() {
+                        for &cp in &cp {
+                            let parallel = Parallel { tp, pp, dp, moe_tp, moe_ep, cp };
+                            let legal = parallel.gpus() <= largest
+                                && models::is_legal(model, parallel, blocks)
+                                && backend_allows(backend, parallel)
+                                && moe_ep <= system.gpus_per_node;
+                            if legal {
+                                out.push(parallel);
+                            }
+                        }
+                    }
                 }
             }
         }
     }
     out
+}
+
+/// What an engine cannot combine.
+fn backend_allows(backend: Backend, parallel: Parallel) -> bool {
+    let Parallel { tp, dp, moe_tp, moe_ep, .. } = parallel;
+    match backend {
+        Backend::Trtllm => dp == 1 || tp == 1,
+        Backend::Vllm => moe_tp == 1 || moe_ep == 1,
+        Backend::Sglang => true,
+    }
 }
 
 /// Batches of aggregated serving.

@@ -1,7 +1,7 @@
 //! One engine step: the sum of its operators.
 
-use crate::kernel::{Binder, Gap, Kernel, Shape, Timing};
-use crate::ops::{ATTENTION, LOGITS, OpLists};
+use crate::kernel::{Binder, Gap, Kernel, Shape, StepPart, Timing};
+use crate::ops::OpLists;
 
 /// A worker whose operators are bound to tables.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ impl Part {
     fn holds(self, kernel: &Kernel) -> bool {
         match self {
             Self::All => true,
-            Self::Attention => kernel.name == ATTENTION,
-            Self::Rest => kernel.name != ATTENTION,
+            Self::Attention => kernel.part == StepPart::Attention,
+            Self::Rest => kernel.part != StepPart::Attention,
         }
     }
 }
@@ -51,7 +51,7 @@ impl Steps {
         let kernels = self.context.as_ref().map_err(|&gap| gap)?;
         Ok(kernels.iter().filter(move |kernel| part.holds(kernel)).map(move |kernel| {
             // Only the last token of a request is projected onto the vocabulary.
-            let tokens = if kernel.name == LOGITS { batch } else { batch * new };
+            let tokens = if kernel.part == StepPart::Logits { batch } else { batch * new };
             (kernel, Shape { tokens, batch, seq: new, prefix })
         }))
     }

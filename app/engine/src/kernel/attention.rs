@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{MemoryOp, Roofline, Timing};
+use super::dense::MemoryOp;
+use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
+use crate::ops::OpKind;
+use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
+use crate::source::Source;
 
 /// Roofline of prefill attention without a prefix, over (heads, sequence, batch).
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +68,11 @@ impl ContextAttention {
         let reading = self.table.query(&[self.heads, full, batch], &|q| self.sol.ms(q))?;
         Ok(Timing::from(reading).scaled((full * full - prefix * prefix) / (full * full)))
     }
+}
 
-    pub(super) fn latency(&self, batch: f64, new: f64, prefix: f64) -> Result<Timing, Miss> {
+impl Measure for ContextAttention {
+    fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
+        let Shape { batch, seq: new, prefix, .. } = shape;
         let mut timing = if self.cp > 1.0 {
             // Zigzag: a rank holds one early and one late chunk of the sequence.
             let chunk = (new / (2.0 * self.cp)).ceil().max(1.0);
@@ -79,7 +86,12 @@ impl ContextAttention {
         Ok(timing)
     }
 
-    pub(super) fn roofline(&self, batch: f64, new: f64, prefix: f64) -> Roofline {
+    fn source(&self) -> Source {
+        Source::Mixed
+    }
+
+    fn roofline(&self, shape: Shape, _: f64) -> Roofline {
+        let Shape { batch, seq: new, prefix, .. } = shape;
         let full = new + prefix;
         let (compute, memory) = self.sol.parts(&[self.heads, full, batch]);
         let share = (full * full - prefix * prefix) / (full * full) / self.cp;
@@ -124,8 +136,9 @@ pub(super) struct GenerationAttention {
     pub heads: f64,
 }
 
-impl GenerationAttention {
-    pub(super) fn latency(&self, batch: f64, length: f64) -> Result<Timing, Miss> {
+impl Measure for GenerationAttention {
+    fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
+        let Shape { batch, seq: length, .. } = shape;
         let lo = (length * 0.9).trunc().max(1.0);
         let hi = (length * 1.1).trunc().max(lo);
         let mut mean = Timing::default();
@@ -136,8 +149,8 @@ impl GenerationAttention {
         Ok(mean)
     }
 
-    pub(super) fn roofline(&self, batch: f64, length: f64) -> Roofline {
-        let (compute, memory) = self.sol.parts(&[self.heads, batch, length]);
+    fn roofline(&self, shape: Shape, _: f64) -> Roofline {
+        let (compute, memory) = self.sol.parts(&[self.heads, shape.batch, shape.seq]);
         Roofline::of(compute, memory)
     }
 }
@@ -159,8 +172,11 @@ impl EncoderAttention {
         let memory = 8.0 * batch * heads * seq * self.head_dim / self.bandwidth * 1e3;
         (compute, memory)
     }
+}
 
-    pub(super) fn latency(&self, batch: f64, seq: f64) -> Result<Timing, Miss> {
+impl Measure for EncoderAttention {
+    fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
+        let Shape { batch, seq, .. } = shape;
         let sol = |q: &[f64]| {
             let (compute, memory) = self.parts(q);
             compute.max(memory)
@@ -168,8 +184,81 @@ impl EncoderAttention {
         Ok(self.table.query(&[self.heads, seq, batch], &sol)?.into())
     }
 
-    pub(super) fn roofline(&self, batch: f64, seq: f64) -> Roofline {
-        let (compute, memory) = self.parts(&[self.heads, seq, batch]);
+    fn roofline(&self, shape: Shape, _: f64) -> Roofline {
+        let (compute, memory) = self.parts(&[self.heads, shape.seq, shape.batch]);
         Roofline::of(compute, memory)
+    }
+}
+
+impl Binder<'_> {
+    pub(super) fn context_attention(self, kind: &OpKind) -> Result<Arc<dyn Measure>, Gap> {
+        let missing = Gap::NoData(kind.label());
+        let OpKind::ContextAttention { heads, kv_heads, head_dim, window, fmha, kv, qk_norm, cp } = *kind
+        else {
+            return Err(missing);
+        };
+        let shared = if kv_heads == heads { 0 } else { kv_heads };
+        let key = [
+            Part::Text(fmha.name()),
+            Part::Text(kv.name()),
+            Part::Int(shared),
+            Part::Int(head_dim),
+            Part::Int(window),
+        ];
+        let flops = self.peak(fmha.pipe())?;
+        let slice = self.db().lane_slice("context_attention", &key).ok_or(missing)?;
+        let system = self.db().system();
+        let (query, kv_width) = (f64::from(heads * head_dim), f64::from(kv_heads * head_dim));
+        let memory = MemoryOp::new(system);
+        Ok(Arc::new(ContextAttention {
+            table: Arc::new(GridTable::new(slice.grid.clone(), Some(1), |_, ms| ms)),
+            sol: ContextSol {
+                flops,
+                bandwidth: system.mem_bw_bytes_per_sec,
+                kv_heads: f64::from(shared),
+                head_dim: f64::from(head_dim),
+                window: f64::from(window),
+                kv_bytes: kv.bytes(),
+            },
+            heads: f64::from(heads),
+            cp: f64::from(cp),
+            extra_ms: ContextAttention::extra_ms(&memory, query, kv_width, fmha.bytes(), qk_norm),
+        }))
+    }
+
+    pub(super) fn generation_attention(self, kind: &OpKind) -> Result<Arc<dyn Measure>, Gap> {
+        let missing = Gap::NoData(kind.label());
+        let OpKind::GenerationAttention { heads, kv_heads, head_dim, window, kv } = *kind else {
+            return Err(missing);
+        };
+        let shared = if kv_heads == heads { 0 } else { kv_heads };
+        let key = [Part::Text(kv.name()), Part::Int(shared), Part::Int(head_dim), Part::Int(window)];
+        let flops = self.decode_peak(kv)?;
+        let slice = self.db().lane_slice("generation_attention", &key).ok_or(missing)?;
+        let sol = GenerationSol {
+            flops,
+            bandwidth: self.db().system().mem_bw_bytes_per_sec,
+            kv_heads: f64::from(shared),
+            head_dim: f64::from(head_dim),
+            window: f64::from(window),
+            kv_bytes: kv.bytes(),
+        };
+        let table = Arc::new(GridTable::new(slice.grid.clone(), None, |q, ms| ms.max(sol.ms(q))));
+        Ok(Arc::new(GenerationAttention { table, sol, heads: f64::from(heads) }))
+    }
+
+    pub(super) fn encoder_attention(self, kind: &OpKind) -> Result<Arc<dyn Measure>, Gap> {
+        let missing = Gap::NoData(kind.label());
+        let OpKind::EncoderAttention { heads, head_dim, fmha } = *kind else { return Err(missing) };
+        let flops = self.peak(fmha.pipe())?;
+        let key = [Part::Text(fmha.name()), Part::Int(head_dim)];
+        let table = self.db().grid("encoder_attention", &key, Some(1)).ok_or(missing)?;
+        Ok(Arc::new(EncoderAttention {
+            table: Arc::new(table),
+            heads: f64::from(heads),
+            head_dim: f64::from(head_dim),
+            flops,
+            bandwidth: self.db().system().mem_bw_bytes_per_sec,
+        }))
     }
 }

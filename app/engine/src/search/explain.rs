@@ -2,6 +2,7 @@
 
 use super::{Search, decode_row, prefill_row};
 use crate::explain::{Explanation, OpTime, StepKind, StepTime};
+use crate::kernel::{Kernel, Shape};
 use crate::point::{Layout, Worker};
 use crate::serving::{WorkerModel, disagg};
 use crate::space::WorkerRole;
@@ -50,18 +51,28 @@ impl Search {
 fn breakdown<'a>(kind: StepKind, calls: impl Iterator<Item = Call<'a>>, share: f64) -> Option<StepTime> {
     let mut step = StepTime { kind, total_ms: 0.0, ops: Vec::new() };
     for (kernel, shape) in calls {
-        let ms = kernel.latency(shape).ok()?.ms * kernel.count * share;
-        let roofline = kernel.roofline(shape);
-        step.total_ms += ms;
-        step.ops.push(OpTime {
-            name: kernel.name.to_owned(),
-            ms,
-            sol_ms: roofline.ms.map(|sol| sol * kernel.count * share),
-            bound: roofline.bound,
-            source: kernel.source(),
-        });
+        add(&mut step, kernel, shape, share)?;
     }
     Some(step)
+}
+
+/// Adds an operator to a step; of a composed one, the operators that count.
+fn add(step: &mut StepTime, kernel: &Kernel, shape: Shape, share: f64) -> Option<()> {
+    if let Some(parts) = kernel.parts(shape) {
+        return parts.iter().try_for_each(|part| add(step, part, shape, share * kernel.count));
+    }
+    let runs = kernel.count * share;
+    let ms = kernel.latency(shape).ok()?.ms * runs;
+    let roofline = kernel.roofline(shape);
+    step.total_ms += ms;
+    step.ops.push(OpTime {
+        name: kernel.name.to_string(),
+        ms,
+        sol_ms: roofline.ms.map(|sol| sol * runs),
+        bound: roofline.bound,
+        source: kernel.source(),
+    });
+    Some(())
 }
 
 fn decode_breakdown(worker: &WorkerModel, batch: u32) -> Option<StepTime> {

@@ -64,7 +64,7 @@ fn model_option(model: &ModelSpec) -> ModelOption {
     ModelOption {
         id: model.id.clone(),
         detail: format!("{} · {}", family_label(model.family.name()), model.quant.gemm),
-        answers: model.family.is_built(),
+        answers: engine::models::is_built(model.family),
     }
 }
 

@@ -1,0 +1,175 @@
+//! Routed experts and the exchange of tokens around them.
+
+use std::sync::Arc;
+
+use super::comm::{Collective, Sequence};
+use super::{Binder, Gap, Measure, Nothing, Roofline, Shape, Timing};
+use crate::backend::Backend;
+use crate::ops::{self, CommQuant, Dispatch, Experts};
+use crate::perf::Part;
+use crate::perf::curve::Curve;
+use crate::perf::grid::Miss;
+use crate::quant::Quant;
+
+/// Small batches of gated 4-bit experts have a kernel of their own up to this many tokens.
+const LOW_LATENCY_TOKENS: f64 = 128.0;
+
+/// Routed experts over measured token counts.
+#[derive(Clone, Debug)]
+struct Moe {
+    curve: Option<Curve>,
+    low_latency: Option<Curve>,
+    shape: Experts,
+    flops: f64,
+    bandwidth: f64,
+}
+
+impl Moe {
+    /// Compute-bound and memory-bound time, ms; whole numbers, rounded down from left to right.
+    fn sol_parts(&self, tokens: f64) -> (f64, f64) {
+        let Experts { hidden, inter, topk, experts, moe_tp, moe_ep, quant, gated, .. } = self.shape;
+        let wide = |value: u32| u128::from(value);
+        let (hidden, inter, ep, tp) = (wide(hidden), wide(inter), wide(moe_ep), wide(moe_tp));
+        let matrices = if gated { 3 } else { 2 };
+        let routed = tokens as u128 * wide(topk);
+        let operations = routed * hidden * inter * matrices * 2 / ep / tp;
+        let here = routed / ep;
+        let elements = here * hidden * 2
+            + here * inter * matrices / tp
+            + hidden * inter * matrices / tp * (wide(experts) / ep).min(here);
+        let compute = operations as f64 / self.flops * 1e3;
+        let memory = elements as f64 * quant.bytes() / self.bandwidth * 1e3;
+        (compute, memory)
+    }
+
+    fn read(&self, curve: &Curve, tokens: f64) -> Result<Timing, Miss> {
+        let sol = |tokens: f64| {
+            let (compute, memory) = self.sol_parts(tokens);
+            compute.max(memory)
+        };
+        // One point says nothing about fewer tokens.
+        let (first, last) = curve.range();
+        if first == last && tokens < f64::from(first) {
+            return Err(Miss);
+        }
+        Ok(curve.query(tokens, sol)?.into())
+    }
+}
+
+impl Measure for Moe {
+    fn latency(&self, _: Shape, tokens: f64) -> Result<Timing, Miss> {
+        // All data parallel ranks share one pool of experts.
+        let tokens = tokens * f64::from(self.shape.dp);
+        if let Some(curve) = self.low_latency.as_ref().filter(|_| tokens <= LOW_LATENCY_TOKENS) {
+            return self.read(curve, tokens);
+        }
+        self.read(self.curve.as_ref().ok_or(Miss)?, tokens)
+    }
+
+    fn roofline(&self, _: Shape, tokens: f64) -> Roofline {
+        let (compute, memory) = self.sol_parts(tokens * f64::from(self.shape.dp));
+        Roofline::of(compute, memory)
+    }
+}
+
+impl Binder<'_> {
+    pub(super) fn moe(self, shape: Experts) -> Result<Arc<dyn Measure>, Gap> {
+        let flops = self.peak(shape.quant.pipe())?;
+        let curve = |distribution: &str, low_latency: u32| {
+            let Experts { topk, experts, hidden, inter, moe_tp, moe_ep, .. } = shape;
+            self.db().curve(
+                "moe",
+                &[
+                    Part::Text(shape.quant.name()),
+                    Part::Text(distribution),
+                    Part::Int(topk),
+                    Part::Int(experts),
+                    Part::Int(hidden),
+                    Part::Int(inter),
+                    Part::Int(moe_tp),
+                    Part::Int(moe_ep),
+                    Part::Int(low_latency),
+                ],
+            )
+        };
+        let measured = |low_latency: u32| {
+            // A distribution that was not collected at all is read from the uniform rows.
+            let has = |distribution: &str| {
+                self.db().slices("moe").any(|slice| {
+                    Part::Text(shape.quant.name()).is(&slice.key[0])
+                        && Part::Text(distribution).is(&slice.key[1])
+                        && Part::Int(low_latency).is(&slice.key[8])
+                })
+            };
+            let distribution = if has(shape.distribution) { shape.distribution } else { "uniform" };
+            curve(distribution, low_latency)
+        };
+        let quick = shape.quant == Quant::Nvfp4 && shape.gated;
+        let (all, low_latency) = (measured(0), if quick { measured(1) } else { None });
+        if all.is_none() && low_latency.is_none() {
+            return Err(Gap::NoData("routed experts"));
+        }
+        let bandwidth = self.db().system().mem_bw_bytes_per_sec;
+        Ok(Arc::new(Moe { curve: all, low_latency, shape, flops, bandwidth }))
+    }
+
+    /// The collectives that bring tokens to their experts (`pre`) or back.
+    pub(super) fn dispatch(self, dispatch: Dispatch) -> Result<Arc<dyn Measure>, Gap> {
+        let Dispatch { hidden, moe_tp, moe_ep, dp, cp, pre, quant, is_context, .. } = dispatch;
+        let group = moe_tp * moe_ep;
+        let attention = (group / dp.max(1)).max(1);
+        let hidden = f64::from(hidden);
+        let (forth, back) = (ops::Collective::AllGather, ops::Collective::ReduceScatter);
+        let exchange = if pre { forth } else { back };
+        let reduce = || self.all_reduce(hidden, group);
+        let nccl = |collective, gpus, elements| self.nccl(collective, elements, gpus, CommQuant::Half);
+        let shared = hidden * f64::from(dp);
+        let mut steps: Vec<Option<Collective>> = Vec::new();
+        let system = self.db().system();
+        match dispatch.backend {
+            Backend::Vllm => {
+                if attention > 1 && !(pre && dispatch.attention_reduced) {
+                    steps.push(reduce()?);
+                }
+                if dp > 1 {
+                    steps.push(nccl(exchange, group, shared)?);
+                }
+            }
+            Backend::Sglang if attention > 1 && dp > 1 => {
+                if pre {
+                    steps.push(nccl(back, attention, hidden)?);
+                    steps.push(nccl(forth, group, shared)?);
+                } else {
+                    steps.push(nccl(back, group, shared)?);
+                    steps.push(nccl(forth, attention, hidden)?);
+                }
+            }
+            Backend::Sglang if cp > 1 => {
+                if is_context {
+                    steps.push(nccl(exchange, group, hidden)?);
+                } else if !pre {
+                    steps.push(reduce()?);
+                }
+            }
+            // Blackwell data centre parts send what the experts compute in; the others reduce first.
+            Backend::Trtllm if system.sm_version == Some(100) && dp > 1 => {
+                let packed = match quant {
+                    Quant::Nvfp4 => 0.25 + 0.25 / 8.0,
+                    Quant::Fp8 | Quant::Fp8Block => 0.5,
+                    _ => 1.0,
+                };
+                let elements = if pre { shared * packed } else { shared };
+                steps.push(nccl(exchange, group, elements)?);
+            }
+            Backend::Sglang | Backend::Trtllm => {
+                if attention > 1 {
+                    steps.push(reduce()?);
+                } else if dp > 1 {
+                    steps.push(nccl(exchange, group, shared)?);
+                }
+            }
+        }
+        let steps: Vec<Collective> = steps.into_iter().flatten().collect();
+        if steps.is_empty() { Ok(Arc::new(Nothing)) } else { Ok(Arc::new(Sequence(steps))) }
+    }
+}
