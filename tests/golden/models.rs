@@ -179,6 +179,12 @@ fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
         OpKind::MlaBmm { heads, quant, pre } => {
             ("MlaBmm", json!({ "num_heads": heads, "quant_mode": quant.name(), "is_pre": pre }))
         }
+        OpKind::Mamba2(shape) => (
+            "Mamba2",
+            json!({ "kernel_source": shape.kernel_name(), "phase": phase, "d_model": shape.hidden,
+                    "d_state": shape.state, "d_conv": shape.conv, "nheads": shape.heads,
+                    "head_dim": shape.head_dim, "n_groups": shape.groups, "chunk_size": shape.chunk }),
+        ),
         OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
         OpKind::Fallback { primary, otherwise } => {
             ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))

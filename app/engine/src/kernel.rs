@@ -8,6 +8,7 @@ mod bind;
 mod comm;
 mod compose;
 mod dense;
+mod mamba;
 mod mla;
 mod moe;
 

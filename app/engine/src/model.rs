@@ -1,5 +1,9 @@
 //! Models: the facts of a checkpoint that decide its serving cost.
 
+mod hybrid;
+
+pub use hybrid::{Gemma4, Hybrid, NasBlocks, NemotronH};
+
 use serde::{Deserialize, Serialize};
 
 use crate::quant::{Precision, names};
@@ -94,6 +98,21 @@ pub struct ModelSpec {
     /// Latent attention (DeepSeek V3, Kimi K2).
     #[serde(default)]
     pub mla: Option<Mla>,
+    /// Parts that the checkpoint leaves in 16 bits: `self_attn`, `linear_attn`, `mlp`, `mlp_not_shared`.
+    #[serde(default)]
+    pub unquantized_patterns: Vec<String>,
+    /// Kinds of layers (MiMo-V2, Llama 4, Step 3.7).
+    #[serde(default)]
+    pub hybrid: Option<Hybrid>,
+    /// Kinds of layers (Gemma 4).
+    #[serde(default)]
+    pub gemma4: Option<Gemma4>,
+    /// Kinds of layers (Nemotron-H).
+    #[serde(default)]
+    pub nemh: Option<NemotronH>,
+    /// Blocks, in order (Nemotron-NAS).
+    #[serde(default)]
+    pub nas_blocks: Vec<NasBlocks>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }
@@ -116,6 +135,11 @@ impl ModelSpec {
     /// Whether tokens are routed to experts.
     pub fn is_moe(&self) -> bool {
         self.experts > 0
+    }
+
+    /// Whether the layout of a worker names sizes for experts: all of a family of mixtures, dense members included.
+    pub fn has_expert_layout(&self) -> bool {
+        self.is_moe() || self.family == Family::Gemma4Mix
     }
 
     /// The id without its organisation, such as `Qwen3-32B-FP8`.

@@ -1,8 +1,12 @@
 //! From model facts to operator lists: one module per family.
 
 mod deepseek;
+mod gemma4;
+mod hybrid;
 mod llama;
 mod moe;
+mod nemotron;
+mod routed;
 mod setup;
 
 pub use setup::{KvCache, Phase, Setup};
@@ -29,6 +33,11 @@ fn knowledge(family: Family) -> Option<Knowledge> {
         Family::Deepseek | Family::KimiK25 => {
             Knowledge { list: deepseek::list, kv_cache: deepseek::kv_cache }
         }
+        Family::HybridMoe => Knowledge { list: hybrid::list, kv_cache: llama::kv_cache },
+        Family::Step3p7 => Knowledge { list: hybrid::list, kv_cache: hybrid::windowed_kv_cache },
+        Family::Gemma4Mix => Knowledge { list: gemma4::list, kv_cache: gemma4::kv_cache },
+        Family::NemotronH => Knowledge { list: nemotron::hybrid, kv_cache: llama::kv_cache },
+        Family::NemotronNas => Knowledge { list: nemotron::blocks, kv_cache: llama::kv_cache },
         _ => return None,
     })
 }
@@ -51,7 +60,10 @@ pub fn kv_cache(setup: &Setup<'_>) -> KvCache {
 
 /// Operator families and precisions of the tables that a model's operators read.
 pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
-    let Precision { gemm, moe, fmha, kv } = setup.precision;
+    let Precision { gemm, moe, fmha, kv } = match setup.model.family {
+        Family::Gemma4Mix => gemma4::precision(setup),
+        _ => setup.precision,
+    };
     let is_static = gemm == Quant::Fp8Static;
     let gemm = if is_static { Quant::Fp8 } else { gemm };
     let mut out = vec![("gemm", gemm.name().to_owned())];
@@ -74,6 +86,9 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
     if setup.model.is_moe() {
         out.push(("moe", moe.name().to_owned()));
     }
+    if setup.model.family == Family::NemotronH {
+        out.push(("ssm", String::new()));
+    }
     out.push(("comm", String::new()));
     out
 }
@@ -84,6 +99,10 @@ pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) ->
     let heads = model.heads.is_multiple_of(tp);
     // Context parallel attention works on whole heads of one rank.
     let context = cp == 1 || (tp == 1 && dp == 1);
+    // A dense model that is laid out as if it had experts has nothing to spread.
+    if !model.is_moe() && model.has_expert_layout() {
+        return heads && context && tp * dp * cp == moe_tp && moe_ep == 1;
+    }
     if !model.is_moe() {
         return heads && context && dp * moe_tp * moe_ep == 1;
     }

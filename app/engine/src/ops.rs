@@ -1,5 +1,9 @@
 //! Operators of one engine step: what they are, before any table is consulted.
 
+mod mamba;
+
+pub use mamba::{Mamba2, MambaKernel};
+
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 
@@ -140,6 +144,8 @@ pub enum OpKind {
         /// Before the attention, not after.
         pre: bool,
     },
+    /// A kernel of a Mamba-2 layer.
+    Mamba2(Mamba2),
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -277,6 +283,7 @@ impl OpKind {
             Self::Mla { .. } => "latent attention",
             Self::MlaModule { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
+            Self::Mamba2(_) => "state-space kernel",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",

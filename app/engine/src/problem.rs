@@ -10,7 +10,7 @@ use perf_data::{Index, Pack, PackEntry, PackFile};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
-use crate::model::ModelSpec;
+use crate::model::{Family, ModelSpec};
 use crate::models::{self, Setup};
 use crate::parallel::Parallel;
 use crate::perf::{Part, PerfDb};
@@ -232,6 +232,10 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         };
         out.gemm = unpacked(out.gemm);
         out.moe = unpacked(out.moe);
+    }
+    // vLLM runs the 16-bit activations of Nemotron's 4-bit experts in 4 bits.
+    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4 {
+        out.moe = Quant::Nvfp4;
     }
     out
 }

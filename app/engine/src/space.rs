@@ -48,9 +48,9 @@ pub fn layouts(
 ) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
-    let most = if model.is_moe() || rack { 16 } else { 8 };
+    let most = if model.has_expert_layout() || rack { 16 } else { 8 };
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
-    let (one, experts) = (|| SIZES.into_iter().take(1), model.is_moe());
+    let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
     let pp: &[u32] = if options.pipeline { &[1, 2, 4] } else { &[1] };
     let largest = most * pp.iter().max().copied().unwrap_or(1);

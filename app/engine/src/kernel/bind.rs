@@ -71,6 +71,7 @@ impl<'a> Binder<'a> {
             OpKind::Mla { .. } => self.mla(kind).ok_or(missing)?,
             OpKind::MlaModule { .. } => self.mla_module(kind).ok_or(missing)?,
             OpKind::MlaBmm { heads, quant, pre } => self.mla_bmm(*heads, *quant, *pre),
+            OpKind::Mamba2(op) => Ok(self.mamba2(*op)),
             OpKind::Overlap { a, b } => Ok(Arc::new(Overlap { a: self.bind_all(a)?, b: self.bind_all(b)? })),
             OpKind::Fallback { primary, otherwise } => {
                 let primary: Vec<Kernel> = self.bind(primary).into_iter().collect();
