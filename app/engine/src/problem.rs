@@ -234,7 +234,8 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         out.moe = unpacked(out.moe);
     }
     // vLLM runs the 16-bit activations of Nemotron's 4-bit experts in 4 bits.
-    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4 {
+    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4
+    {
         out.moe = Quant::Nvfp4;
     }
     out

@@ -35,8 +35,9 @@ pub(super) fn hybrid(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
 }
 
 fn mamba(out: &mut List<'_>, count: f64, layers: NemotronH) {
-    let NemotronH { mamba_heads: heads, mamba_head_dim: head_dim, state, conv, n_groups: groups, chunk, .. } =
-        layers;
+    let NemotronH {
+        mamba_heads: heads, mamba_head_dim: head_dim, state, conv, n_groups: groups, chunk, ..
+    } = layers;
     let hidden = out.setup.model.hidden;
     let (tp, gemm, is_context) = (out.setup.parallel.tp, out.setup.precision.gemm, out.is_context());
     let local = heads / tp;
