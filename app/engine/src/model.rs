@@ -1,5 +1,11 @@
 //! Models: the facts of a checkpoint that decide its serving cost.
 
+mod state;
+mod vision;
+
+pub use state::{Gdn, GdnModes, K3, StateDtype};
+pub use vision::Vit;
+
 use serde::{Deserialize, Serialize};
 
 use crate::quant::{Precision, names};
@@ -94,6 +100,15 @@ pub struct ModelSpec {
     /// Latent attention (DeepSeek V3, Kimi K2).
     #[serde(default)]
     pub mla: Option<Mla>,
+    /// Gated delta rules (Qwen3.5).
+    #[serde(default)]
+    pub gdn: Option<Gdn>,
+    /// Kimi delta attention (Kimi K3).
+    #[serde(default)]
+    pub k3: Option<K3>,
+    /// Vision encoder.
+    #[serde(default)]
+    pub vit: Option<Vit>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }

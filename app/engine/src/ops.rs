@@ -1,5 +1,9 @@
 //! Operators of one engine step: what they are, before any table is consulted.
 
+mod delta;
+
+pub use delta::{DeltaKernel, DeltaStep, DeltaWork};
+
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 
@@ -140,6 +144,10 @@ pub enum OpKind {
         /// Before the attention, not after.
         pre: bool,
     },
+    /// A kernel of a gated delta rule (Qwen3.5).
+    Gdn(DeltaKernel),
+    /// A kernel of Kimi delta attention.
+    Kda(DeltaKernel),
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -277,6 +285,8 @@ impl OpKind {
             Self::Mla { .. } => "latent attention",
             Self::MlaModule { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
+            Self::Gdn(_) => "gated delta rule",
+            Self::Kda(_) => "delta attention",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",

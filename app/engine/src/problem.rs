@@ -10,7 +10,7 @@ use perf_data::{Index, Pack, PackEntry, PackFile};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
-use crate::model::ModelSpec;
+use crate::model::{Family, ModelSpec};
 use crate::models::{self, Setup};
 use crate::parallel::Parallel;
 use crate::perf::{Part, PerfDb};
@@ -233,6 +233,11 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         out.gemm = unpacked(out.gemm);
         out.moe = unpacked(out.moe);
     }
+    // SGLang also quantises what goes into the experts of Kimi K3 where the GPU multiplies 4-bit floats.
+    let quantises = model.family == Family::KimiK3 && scenario.backend == Backend::Sglang;
+    if quantises && out.moe == Quant::W4a16Mxfp4 && system.sm_version.is_some_and(|sm| sm >= 100) {
+        out.moe = Quant::W4a8Mxfp4Mxfp8;
+    }
     out
 }
 
@@ -245,7 +250,10 @@ fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec
             no_table(system, setup.backend, &wanted, &have)
         })
     };
-    models::tables(setup).into_iter().map(find).collect()
+    let lacks = |(family, precision): &(&str, String)| {
+        models::may_lack(setup.backend, family) && pack.file(family, precision).is_none()
+    };
+    models::tables(setup).into_iter().filter(|table| !lacks(table)).map(find).collect()
 }
 
 fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
