@@ -4,7 +4,7 @@ use engine::catalog::Catalog;
 use engine::memory::{Load, MemoryModel, weights_per_gpu};
 use engine::model::ModelSpec;
 use engine::models::{self, Setup};
-use engine::ops::{Op, OpKind};
+use engine::ops::{DeltaKernel, DeltaStep, Op, OpKind};
 use engine::parallel::Parallel;
 use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
 use engine::scenario::{QuantChoice, Scenario, Workload};
@@ -185,17 +185,33 @@ fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
                     "d_state": shape.state, "d_conv": shape.conv, "nheads": shape.heads,
                     "head_dim": shape.head_dim, "n_groups": shape.groups, "chunk_size": shape.chunk }),
         ),
+        OpKind::Gdn(kernel) => ("Gdn", delta_kernel(&kernel)),
+        OpKind::Kda(kernel) => ("Kda", delta_kernel(&kernel)),
         OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
         OpKind::Fallback { primary, otherwise } => {
             ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))
         }
     };
-    fields["name"] = json!(format!("{phase}_{}", op.name));
+    // Operators of a draft model are named after it, not after the phase.
+    let draft = op.name.starts_with("draft_");
+    fields["name"] = if draft { json!(op.name) } else { json!(format!("{phase}_{}", op.name)) };
     // A composed operator runs once and has no count of its own.
     if !matches!(op.kind, OpKind::Overlap { .. } | OpKind::Fallback { .. }) {
         fields["scale_factor"] = json!(op.count);
     }
     json!({ kind: fields })
+}
+
+fn delta_kernel(kernel: &DeltaKernel) -> Value {
+    let mut fields = json!({
+        "kernel_source": kernel.kernel, "phase": kernel.step.name(), "d_model": kernel.hidden,
+        "d_conv": kernel.conv, "num_k_heads": kernel.key_heads, "head_k_dim": kernel.key_size,
+        "num_v_heads": kernel.value_heads, "head_v_dim": kernel.value_size,
+    });
+    if let DeltaStep::Verify(tokens) = kernel.step {
+        fields["draft_tokens"] = json!(tokens);
+    }
+    fields
 }
 
 /// Whether every field of `part` stands in `whole` with the same value.

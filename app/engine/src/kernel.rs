@@ -7,6 +7,7 @@ mod attention;
 mod bind;
 mod comm;
 mod compose;
+mod delta;
 mod dense;
 mod mamba;
 mod mla;

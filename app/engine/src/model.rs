@@ -3,6 +3,11 @@
 mod hybrid;
 
 pub use hybrid::{Gemma4, Hybrid, NasBlocks, NemotronH};
+mod state;
+mod vision;
+
+pub use state::{Gdn, GdnModes, K3, StateDtype};
+pub use vision::Vit;
 
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +118,15 @@ pub struct ModelSpec {
     /// Blocks, in order (Nemotron-NAS).
     #[serde(default)]
     pub nas_blocks: Vec<NasBlocks>,
+    /// Gated delta rules (Qwen3.5).
+    #[serde(default)]
+    pub gdn: Option<Gdn>,
+    /// Kimi delta attention (Kimi K3).
+    #[serde(default)]
+    pub k3: Option<K3>,
+    /// Vision encoder.
+    #[serde(default)]
+    pub vit: Option<Vit>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }

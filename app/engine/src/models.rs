@@ -7,7 +7,11 @@ mod llama;
 mod moe;
 mod nemotron;
 mod routed;
+mod kimik3;
+mod qwen35;
+mod routing;
 mod setup;
+pub mod vision;
 
 pub use setup::{KvCache, Phase, Setup};
 
@@ -28,8 +32,8 @@ struct Knowledge {
 /// Knowledge of a family; none when this build does not have it.
 fn knowledge(family: Family) -> Option<Knowledge> {
     Some(match family {
-        Family::Llama => Knowledge { list: llama::list, kv_cache: llama::kv_cache },
-        Family::Moe => Knowledge { list: moe::list, kv_cache: moe::kv_cache },
+        Family::Llama | Family::Qwen3Vl => Knowledge { list: llama::list, kv_cache: llama::kv_cache },
+        Family::Moe | Family::Qwen3VlMoe => Knowledge { list: moe::list, kv_cache: moe::kv_cache },
         Family::Deepseek | Family::KimiK25 => {
             Knowledge { list: deepseek::list, kv_cache: deepseek::kv_cache }
         }
@@ -38,6 +42,8 @@ fn knowledge(family: Family) -> Option<Knowledge> {
         Family::Gemma4Mix => Knowledge { list: gemma4::list, kv_cache: gemma4::kv_cache },
         Family::NemotronH => Knowledge { list: nemotron::hybrid, kv_cache: llama::kv_cache },
         Family::NemotronNas => Knowledge { list: nemotron::blocks, kv_cache: llama::kv_cache },
+        Family::Qwen35 => Knowledge { list: qwen35::list, kv_cache: qwen35::kv_cache },
+        Family::KimiK3 => Knowledge { list: kimik3::list, kv_cache: kimik3::kv_cache },
         _ => return None,
     })
 }
@@ -58,24 +64,60 @@ pub fn kv_cache(setup: &Setup<'_>) -> KvCache {
     knowledge(setup.model.family).map_or_else(|| llama::kv_cache(setup), |known| (known.kv_cache)(setup))
 }
 
-/// Operator families and precisions of the tables that a model's operators read.
-pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
-    let Precision { gemm, moe, fmha, kv } = match setup.model.family {
+/// Precisions that a model's operators really run with.
+fn precision(setup: &Setup<'_>) -> Precision {
+    match setup.model.family {
         Family::Gemma4Mix => gemma4::precision(setup),
         _ => setup.precision,
+    }
+}
+
+/// Precisions of the dense matrices that a model's operators read, each once.
+fn gemm_modes(setup: &Setup<'_>) -> Vec<Quant> {
+    let mut wanted = match setup.model.gdn {
+        Some(gdn) => {
+            let modes = qwen35::modes(setup, &gdn);
+            let mut wanted = vec![modes.projection];
+            wanted.extend((!setup.model.is_moe()).then_some(modes.ffn));
+            wanted.extend((gdn.shared_ffn > 0).then_some(modes.shared));
+            wanted
+        }
+        None => vec![precision(setup).gemm],
     };
-    let is_static = gemm == Quant::Fp8Static;
-    let gemm = if is_static { Quant::Fp8 } else { gemm };
-    let mut out = vec![("gemm", gemm.name().to_owned())];
-    if gemm != Quant::Bf16 {
-        out.push(("gemm", Quant::Bf16.name().to_owned()));
+    // Logits and routers.
+    wanted.push(Quant::Bf16);
+    let mut out = Vec::new();
+    for quant in wanted {
+        if !out.contains(&quant) {
+            out.push(quant);
+        }
+    }
+    out
+}
+
+/// Operator families and precisions of the tables that a model's operators read.
+pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
+    let Precision { moe, fmha, kv, .. } = precision(setup);
+    let modes = gemm_modes(setup);
+    let is_static = modes.contains(&Quant::Fp8Static);
+    let mut out = Vec::new();
+    for mode in modes {
+        let mode = if mode == Quant::Fp8Static { Quant::Fp8 } else { mode };
+        let file = ("gemm", mode.name().to_owned());
+        if !out.contains(&file) {
+            out.push(file);
+        }
     }
     if is_static {
         out.push(("quantize", String::new()));
     }
-    let latent = matches!(setup.model.family, Family::Deepseek | Family::KimiK25);
+    let latent = matches!(setup.model.family, Family::Deepseek | Family::KimiK25 | Family::KimiK3);
     if latent && setup.backend != Backend::Vllm {
         out.push(("mla", String::new()));
+        // The draft model of Kimi K3 has grouped queries.
+        if setup.model.k3.is_some() && setup.draft_tokens > 0 {
+            out.push(("generation_attention", kv.name().to_owned()));
+        }
     } else {
         out.push(("context_attention", format!("{fmha}-{kv}")));
         out.push(("generation_attention", kv.name().to_owned()));
@@ -86,11 +128,17 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
     if setup.model.is_moe() {
         out.push(("moe", moe.name().to_owned()));
     }
-    if setup.model.family == Family::NemotronH {
+    let stateful = setup.model.gdn.is_some() || setup.model.k3.is_some() || setup.model.nemh.is_some();
+    if stateful {
         out.push(("ssm", String::new()));
     }
     out.push(("comm", String::new()));
     out
+}
+
+/// Whether a model runs without these tables: its operators have a formula or a stand-in for them.
+pub fn may_lack(backend: Backend, family: &str) -> bool {
+    family == "ssm" || (family == "mla" && backend == Backend::Vllm)
 }
 
 /// Whether the model can be laid out like this at all.
@@ -99,6 +147,14 @@ pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) ->
     let heads = model.heads.is_multiple_of(tp);
     // Context parallel attention works on whole heads of one rank.
     let context = cp == 1 || (tp == 1 && dp == 1);
+    // States live on one rank: their heads are split evenly and their sequences not at all.
+    let states = model.gdn.map_or(0, |gdn| gdn.num_key_heads);
+    let (values, kimi) =
+        (model.gdn.map_or(0, |gdn| gdn.num_value_heads), model.k3.map_or(0, |k3| k3.kda_heads));
+    let stateful = states + values + kimi > 0;
+    if (stateful && cp > 1) || ![states, values, kimi].iter().all(|heads| heads.is_multiple_of(tp)) {
+        return false;
+    }
     // A dense model that is laid out as if it had experts has nothing to spread.
     if !model.is_moe() && model.has_expert_layout() {
         return heads && context && tp * dp * cp == moe_tp && moe_ep == 1;

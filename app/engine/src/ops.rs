@@ -3,6 +3,9 @@
 mod mamba;
 
 pub use mamba::{Mamba2, MambaKernel};
+mod delta;
+
+pub use delta::{DeltaKernel, DeltaStep, DeltaWork};
 
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
@@ -146,6 +149,10 @@ pub enum OpKind {
     },
     /// A kernel of a Mamba-2 layer.
     Mamba2(Mamba2),
+    /// A kernel of a gated delta rule (Qwen3.5).
+    Gdn(DeltaKernel),
+    /// A kernel of Kimi delta attention.
+    Kda(DeltaKernel),
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -284,6 +291,8 @@ impl OpKind {
             Self::MlaModule { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
             Self::Mamba2(_) => "state-space kernel",
+            Self::Gdn(_) => "gated delta rule",
+            Self::Kda(_) => "delta attention",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",

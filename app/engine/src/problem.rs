@@ -238,6 +238,11 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
     {
         out.moe = Quant::Nvfp4;
     }
+    // SGLang also quantises what goes into the experts of Kimi K3 where the GPU multiplies 4-bit floats.
+    let quantises = model.family == Family::KimiK3 && scenario.backend == Backend::Sglang;
+    if quantises && out.moe == Quant::W4a16Mxfp4 && system.sm_version.is_some_and(|sm| sm >= 100) {
+        out.moe = Quant::W4a8Mxfp4Mxfp8;
+    }
     out
 }
 
@@ -250,7 +255,10 @@ fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec
             no_table(system, setup.backend, &wanted, &have)
         })
     };
-    models::tables(setup).into_iter().map(find).collect()
+    let lacks = |(family, precision): &(&str, String)| {
+        models::may_lack(setup.backend, family) && pack.file(family, precision).is_none()
+    };
+    models::tables(setup).into_iter().filter(|table| !lacks(table)).map(find).collect()
 }
 
 fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {

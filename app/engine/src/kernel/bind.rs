@@ -72,6 +72,8 @@ impl<'a> Binder<'a> {
             OpKind::MlaModule { .. } => self.mla_module(kind).ok_or(missing)?,
             OpKind::MlaBmm { heads, quant, pre } => self.mla_bmm(*heads, *quant, *pre),
             OpKind::Mamba2(op) => Ok(self.mamba2(*op)),
+            OpKind::Gdn(kernel) => Ok(self.gdn(*kernel)),
+            OpKind::Kda(kernel) => Ok(self.kda(*kernel)),
             OpKind::Overlap { a, b } => Ok(Arc::new(Overlap { a: self.bind_all(a)?, b: self.bind_all(b)? })),
             OpKind::Fallback { primary, otherwise } => {
                 let primary: Vec<Kernel> = self.bind(primary).into_iter().collect();

@@ -1,0 +1,112 @@
+//! Vision encoder of Qwen3-VL: what runs before prefill when a request has images.
+
+use crate::model::Vit;
+use crate::ops::{ATTENTION, Collective, CommQuant, Op, OpKind};
+use crate::quant::{FmhaQuant, Quant};
+
+/// How the ranks of a worker share the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Every rank holds all of it and encodes a part of the images.
+    Images,
+    /// Every rank holds a part of it and sees all images.
+    Weights,
+}
+
+/// Tokens of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageTokens {
+    /// Patches, which the encoder sees.
+    pub patches: u32,
+    /// Merged patches, which projector and language model see.
+    pub merged: u32,
+}
+
+impl ImageTokens {
+    /// Tokens of an image of this size, pixels.
+    pub fn of(vit: &Vit, height: u32, width: u32) -> Self {
+        let stride = (vit.patch * vit.merge).max(1);
+        let blocks = |pixels: u32| {
+            let whole = (f64::from(pixels) / f64::from(stride)).round_ties_even() as u32;
+            whole.max(1)
+        };
+        let merged = blocks(height) * blocks(width);
+        Self { patches: merged * vit.merge * vit.merge, merged }
+    }
+}
+
+/// Operators of the encoder on one of `tp` ranks, 16-bit throughout. The projector, from `projector_fc0_gemm`
+/// on, and the exchange after it see merged patches, the others all patches.
+pub fn operators(vit: &Vit, tp: u32, sharing: Sharing) -> Vec<Op> {
+    let shards = if sharing == Sharing::Weights { tp } else { 1 };
+    let mut out = Encoder { ops: Vec::new(), shards };
+    layers(&mut out, vit);
+    projectors(&mut out, vit);
+    if sharing == Sharing::Images && tp > 1 {
+        let elements = f64::from(vit.out) * f64::from(vit.projector_instances) * f64::from(tp);
+        let (collective, dtype) = (Collective::AllGather, CommQuant::Half);
+        out.op("dp_all_gather", 1, OpKind::Nccl { collective, elements, gpus: tp, dtype });
+    }
+    out.ops
+}
+
+/// An encoder's list under construction.
+struct Encoder {
+    ops: Vec<Op>,
+    shards: u32,
+}
+
+impl Encoder {
+    fn op(&mut self, name: impl Into<String>, count: u32, kind: OpKind) {
+        let count = f64::from(count);
+        self.ops.push(Op { name: name.into(), count, seq_split: 1, token_divisor: 1, kind });
+    }
+
+    fn elementwise(&mut self, name: impl Into<String>, count: u32, width: u32) {
+        self.op(name, count, OpKind::Elementwise { bytes_per_token: 4.0 * f64::from(width) });
+    }
+
+    fn gemm(&mut self, name: impl Into<String>, count: u32, n: u32, k: u32, low_precision_input: bool) {
+        let quant = Quant::Bf16;
+        let kind = OpKind::Gemm { n, k, quant, low_precision_input, roofline_below: false };
+        self.op(name, count, kind);
+    }
+
+    fn all_reduce(&mut self, name: &str, count: u32, hidden: u32) {
+        self.op(name, count, OpKind::AllReduce { hidden, gpus: self.shards });
+    }
+}
+
+fn layers(out: &mut Encoder, vit: &Vit) {
+    let Vit { depth, hidden, ffn, .. } = *vit;
+    let (heads, head_dim) = (vit.heads / out.shards, hidden / vit.heads.max(1));
+    out.elementwise("add_norm_1", depth, 2 * hidden);
+    out.gemm("qkv_gemm", depth, 3 * vit.heads * head_dim / out.shards, hidden, false);
+    out.op(ATTENTION, depth, OpKind::EncoderAttention { heads, head_dim, fmha: FmhaQuant::Bf16 });
+    out.gemm("proj_gemm", depth, hidden, vit.heads * head_dim / out.shards, true);
+    out.all_reduce("ar_1", depth, hidden);
+    out.elementwise("add_norm_2", depth, 2 * hidden);
+    out.gemm("ffn1_gemm", depth, ffn / out.shards, hidden, false);
+    out.elementwise("act", depth, ffn / out.shards);
+    out.gemm("ffn2_gemm", depth, hidden, ffn / out.shards, true);
+    out.all_reduce("ar_2", depth, hidden);
+    // Rotary embedding of queries and keys, a pass of its own here.
+    out.elementwise("rope_apply", depth, 6 * heads * head_dim);
+}
+
+/// Split along the inner width: first layers by columns, the last one by rows.
+fn projectors(out: &mut Encoder, vit: &Vit) {
+    let instances = vit.projector_instances;
+    let last = vit.projector.len().saturating_sub(1);
+    for (at, &[inner, outer]) in vit.projector.iter().enumerate() {
+        let by_rows = at == last && last > 0;
+        let (n, k) = if by_rows { (outer, inner / out.shards) } else { (outer / out.shards, inner) };
+        out.gemm(format!("projector_fc{at}_gemm"), instances, n, k, false);
+        if at < last {
+            out.elementwise(format!("projector_fc{at}_act"), instances, outer / out.shards);
+        }
+    }
+    if let Some(&[_, outer]) = vit.projector.last() {
+        out.all_reduce("projector_ar", instances, outer);
+    }
+}
