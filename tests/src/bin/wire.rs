@@ -29,12 +29,9 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
 fn write(folder: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     fs::create_dir_all(folder)?;
     for (name, scenario) in scenarios() {
-        let data = engine::problem::Plan::resolve(
-            &scenario,
-            engine::catalog::Catalog::embedded(),
-            tests::index(),
-        )?
-        .data_id();
+        let data =
+            engine::problem::Plan::resolve(&scenario, engine::catalog::Catalog::embedded(), tests::index())?
+                .data_id();
         let search: Search = tests::search(&scenario)?;
         let request = Request::Search { id: 1, scenario: Box::new(scenario) };
         let rows = Box::new(search.rows().clone());
