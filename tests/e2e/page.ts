@@ -35,7 +35,7 @@ export async function open(page: Page, address = './') {
 
 /** Waits until the search has answered the question on the form. */
 export async function answered(page: Page) {
-  await expect(page.locator('.progress')).not.toHaveClass(/busy/);
+  await expect(page.locator('.progress')).not.toHaveClass(/busy|resting/);
   await expect(page.locator('.explore.stale')).toHaveCount(0);
   await expect(page.locator('#announcement')).toContainText('tried');
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::link;
 use engine::scenario::Scenario;
 use engine::view::Point;
+use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use perf_data::Index;
 
@@ -26,6 +27,9 @@ pub(crate) struct Pin {
 
 /// More pins than this cannot be compared.
 pub(crate) const MAX_PINS: usize = 6;
+
+/// Browsers refuse more than a few address changes per second, so that a drag writes when it rests.
+const ADDRESS_REST_MS: u32 = 150;
 
 /// The state, shared by context.
 #[derive(Clone, Copy)]
@@ -65,6 +69,7 @@ pub(crate) struct Page {
     /// The answer that the document brought along, until the search has its own.
     pub(crate) first_paint: StoredValue<Option<String>>,
     committed: StoredValue<String>,
+    pending: StoredValue<Option<Timeout>, LocalStorage>,
 }
 
 /// The state of the page.
@@ -113,6 +118,7 @@ impl Page {
             open_term: RwSignal::new(None),
             first_paint: StoredValue::new(first_paint),
             committed: StoredValue::new(String::new()),
+            pending: StoredValue::new_local(None),
         };
         page.follow();
         page
@@ -123,7 +129,11 @@ impl Page {
             self.scenario.with(|scenario| self.engine.ask(scenario));
             self.hovered.set(None);
         });
-        Effect::new(move || location::replace(&self.address()));
+        Effect::new(move || {
+            let address = self.address();
+            let rest = Timeout::new(ADDRESS_REST_MS, move || location::replace(&address));
+            self.pending.set_value(Some(rest));
+        });
         Effect::new(move || {
             if let (Some(index), true) =
                 (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
@@ -187,6 +197,7 @@ impl Page {
         let now = self.address_untracked();
         let before = self.committed.get_value();
         if now != before {
+            self.pending.set_value(None);
             location::replace(&before);
             location::push(&now);
             self.committed.set_value(now);
@@ -200,6 +211,7 @@ impl Page {
     }
 
     fn read_address(self) {
+        self.pending.set_value(None);
         let (query, fragment) = location::read();
         let parsed = link::parse(&query);
         let fragment = Fragment::parse(&fragment);

@@ -25,6 +25,8 @@ pub(crate) enum Phase {
     /// Nothing was asked yet.
     #[default]
     Idle,
+    /// A target moved: the kept rows are shown, the exact batches follow once it rests.
+    Resting,
     /// Asked, nothing heard.
     Asked,
     /// Tables are on their way.
@@ -104,6 +106,7 @@ impl Engine {
         let moved_only = before.is_some_and(|before| same_rows(&before, scenario));
         if moved_only && self.answer.with_untracked(Option::is_some) {
             let scenario = scenario.clone();
+            self.phase.set(Phase::Resting);
             self.resting.set_value(Some(Timeout::new(REST_MS, move || self.search(&scenario))));
         } else {
             self.resting.set_value(None);

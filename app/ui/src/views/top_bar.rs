@@ -65,6 +65,7 @@ fn Counter() -> impl IntoView {
 fn Progress() -> impl IntoView {
     let page = use_page();
     let busy = move || page.engine.phase.with(Phase::is_busy);
+    let resting = move || page.engine.phase.with(|phase| *phase == Phase::Resting);
     let share = move || page.engine.phase.with(Phase::share);
     let width = move || format!("{}%", (share().unwrap_or(1.0) * 100.0).round());
     let word = move || {
@@ -84,7 +85,7 @@ fn Progress() -> impl IntoView {
         })
     };
     view! {
-        <div class="progress" class:busy=busy class:unknown=move || share().is_none()>
+        <div class="progress" class:busy=busy class:resting=resting class:unknown=move || share().is_none()>
             <i style:width=width></i>
             <span>{word}</span>
         </div>

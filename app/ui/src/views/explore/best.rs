@@ -59,7 +59,7 @@ fn Answer(
         <dl>
             {facts.into_iter().map(fact).collect_view()}
             <div>
-                <dt>"Evidence"<Glossed term="evidence"/></dt>
+                <dt>"Evidence"<Glossed term="silicon"/></dt>
                 <dd><span class="badge" class:weak=!solid title=move || evidence_title(page)>{evidence}</span></dd>
             </div>
         </dl>

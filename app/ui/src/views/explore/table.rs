@@ -141,6 +141,8 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
                         class:sel=focused
                         class:hover=move || page.hovered.get() == Some(index)
                         aria-selected=move || focused().to_string()
+                        on:focus=move |_| page.hovered.set(Some(index))
+                        on:blur=move |_| page.hovered.set(None)
                         on:pointerenter=move |_| page.hovered.set(Some(index))
                         on:pointerleave=move |_| page.hovered.set(None)
                         on:click=move |_| { page.select(index); page.commit(); }
