@@ -8,9 +8,14 @@ mod bind;
 mod comm;
 mod compose;
 mod dense;
+mod dsa;
+mod dsv4;
 mod mamba;
 mod mla;
 mod moe;
+mod msa;
+mod sparse;
+mod streams;
 
 pub use bind::Binder;
 

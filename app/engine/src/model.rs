@@ -1,8 +1,10 @@
 //! Models: the facts of a checkpoint that decide its serving cost.
 
 mod hybrid;
+mod sparse;
 
 pub use hybrid::{Gemma4, Hybrid, NasBlocks, NemotronH};
+pub use sparse::{Dsa, Dsv4};
 
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,12 @@ pub struct ModelSpec {
     /// Blocks, in order (Nemotron-NAS).
     #[serde(default)]
     pub nas_blocks: Vec<NasBlocks>,
+    /// Attention over selected tokens (DeepSeek V3.2, GLM-5).
+    #[serde(default)]
+    pub dsa: Option<Dsa>,
+    /// Attention over compressed tokens (DeepSeek V4).
+    #[serde(default)]
+    pub dsv4: Option<Dsv4>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }

@@ -1,9 +1,12 @@
 //! From model facts to operator lists: one module per family.
 
 mod deepseek;
+mod deepseek_v32;
+mod deepseek_v4;
 mod gemma4;
 mod hybrid;
 mod llama;
+mod minimax_m3;
 mod moe;
 mod nemotron;
 mod routed;
@@ -38,6 +41,9 @@ fn knowledge(family: Family) -> Option<Knowledge> {
         Family::Gemma4Mix => Knowledge { list: gemma4::list, kv_cache: gemma4::kv_cache },
         Family::NemotronH => Knowledge { list: nemotron::hybrid, kv_cache: llama::kv_cache },
         Family::NemotronNas => Knowledge { list: nemotron::blocks, kv_cache: llama::kv_cache },
+        Family::DeepseekV32 => Knowledge { list: deepseek_v32::list, kv_cache: deepseek_v32::kv_cache },
+        Family::DeepseekV4 => Knowledge { list: deepseek_v4::list, kv_cache: deepseek_v4::kv_cache },
+        Family::MinimaxM3 => Knowledge { list: minimax_m3::list, kv_cache: llama::kv_cache },
         _ => return None,
     })
 }
@@ -74,7 +80,9 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
         out.push(("quantize", String::new()));
     }
     let latent = matches!(setup.model.family, Family::Deepseek | Family::KimiK25);
-    if latent && setup.backend != Backend::Vllm {
+    if let Some(tables) = sparse_tables(setup) {
+        out.extend(tables.iter().map(|&table| (table, String::new())));
+    } else if latent && setup.backend != Backend::Vllm {
         out.push(("mla", String::new()));
     } else {
         out.push(("context_attention", format!("{fmha}-{kv}")));
@@ -91,6 +99,19 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
     }
     out.push(("comm", String::new()));
     out
+}
+
+/// Tables of sparse attention, in place of those of plain attention.
+fn sparse_tables(setup: &Setup<'_>) -> Option<&'static [&'static str]> {
+    // Only the engine that splits sequences has the tables for it.
+    let split = setup.backend == Backend::Sglang;
+    match setup.model.family {
+        Family::DeepseekV32 if split => Some(&["dsa", "dsa_cp"]),
+        Family::DeepseekV32 => Some(&["dsa"]),
+        Family::DeepseekV4 => Some(&["dsv4", "mhc"]),
+        Family::MinimaxM3 => Some(&["msa"]),
+        _ => None,
+    }
 }
 
 /// Whether the model can be laid out like this at all.

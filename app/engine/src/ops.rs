@@ -1,8 +1,10 @@
 //! Operators of one engine step: what they are, before any table is consulted.
 
 mod mamba;
+mod sparse;
 
 pub use mamba::{Mamba2, MambaKernel};
+pub use sparse::{Compression, DsaArch, DsaBlock, Dsv4Block, MsaBlock, Projections, StreamMix};
 
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
@@ -146,6 +148,14 @@ pub enum OpKind {
     },
     /// A kernel of a Mamba-2 layer.
     Mamba2(Mamba2),
+    /// Attention over selected tokens, prefill or decode by the list it stands in.
+    Dsa(DsaBlock),
+    /// Attention over selected blocks.
+    Msa(MsaBlock),
+    /// Attention over compressed tokens.
+    Dsv4(Dsv4Block),
+    /// Mixing of residual streams.
+    StreamMix(StreamMix),
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -284,6 +294,8 @@ impl OpKind {
             Self::MlaModule { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
             Self::Mamba2(_) => "state-space kernel",
+            Self::Dsa(_) | Self::Msa(_) | Self::Dsv4(_) => "sparse attention block",
+            Self::StreamMix(_) => "residual stream mixing",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",
