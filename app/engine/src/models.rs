@@ -132,3 +132,17 @@ pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) ->
     let blocks = !(grouped && block_quantised) || (model.moe_ffn / moe_tp).is_multiple_of(128);
     heads && context && tp * dp * cp == moe_tp * moe_ep && moe_ep <= model.experts && blocks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn models_of_sparse_attention_have_its_facts() {
+        for model in &Catalog::embedded().models {
+            assert_eq!(model.dsa.is_some(), model.family == Family::DeepseekV32, "{}", model.id);
+            assert_eq!(model.dsv4.is_some(), model.family == Family::DeepseekV4, "{}", model.id);
+        }
+    }
+}

@@ -96,7 +96,11 @@ impl Search {
             if wanted {
                 let Side { system, precision, .. } = side(&problem, role);
                 let Scenario { backend, engine, .. } = &problem.scenario;
-                let found = space::layouts(&problem.model, system, *backend, role, engine, *precision);
+                let family = problem.model.family;
+                let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
+                let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
+                let deep = space::deep_pipelines(family, problem.scenario.goal, systems);
+                let found = space::layouts(&problem.model, system, *backend, role, engine, *precision, deep);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }

@@ -5,7 +5,7 @@ use crate::model::{Family, ModelSpec};
 use crate::models;
 use crate::parallel::Parallel;
 use crate::quant::{Precision, Quant};
-use crate::scenario::EngineOptions;
+use crate::scenario::{EngineOptions, Goal};
 use crate::system::SystemSpec;
 
 /// What a worker does.
@@ -37,7 +37,18 @@ fn has_context_parallel(family: Family) -> bool {
     }
 }
 
-/// Layouts of one worker, in the order that breaks ties.
+/// Whether workers of two pipeline stages are tried unasked: models that need many GPUs, on Blackwell.
+pub fn deep_pipelines<'a>(
+    family: Family,
+    goal: Goal,
+    mut systems: impl Iterator<Item = &'a SystemSpec>,
+) -> bool {
+    matches!(family, Family::DeepseekV32 | Family::DeepseekV4)
+        && matches!(goal, Goal::Gpus(16..))
+        && systems.all(|system| system.sm_version.is_some_and(|sm| sm >= 100))
+}
+
+/// Layouts of one worker, in the order that breaks ties. `deep` adds two pipeline stages.
 pub fn layouts(
     model: &ModelSpec,
     system: &SystemSpec,
@@ -45,6 +56,7 @@ pub fn layouts(
     role: WorkerRole,
     options: &EngineOptions,
     precision: Precision,
+    deep: bool,
 ) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
@@ -52,8 +64,11 @@ pub fn layouts(
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
     let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
-    let pp: &[u32] = if options.pipeline { &[1, 2, 4] } else { &[1] };
-    let largest = most * pp.iter().max().copied().unwrap_or(1);
+    let (pp, largest): (&[u32], u32) = match (options.pipeline, deep) {
+        (true, _) => (&[1, 2, 4], most * 4),
+        (false, true) => (&[1, 2], most),
+        (false, false) => (&[1], most),
+    };
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
     let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
@@ -154,6 +169,18 @@ mod tests {
         assert_eq!(context_tokens(4000, false), [4000, 8000]);
         assert_eq!(context_tokens(1024, false), (1..=8).map(|k| k * 1024).collect::<Vec<_>>());
         assert_eq!(context_tokens(4000, true).len(), 18);
+    }
+
+    #[test]
+    fn two_pipeline_stages_on_large_blackwell_clusters_only() {
+        let system = |id| crate::catalog::Catalog::embedded().system(id).unwrap();
+        let deep = |family, gpus, systems: &[&str]| {
+            deep_pipelines(family, Goal::Gpus(gpus), systems.iter().map(|id| system(id)))
+        };
+        assert!(deep(Family::DeepseekV32, 16, &["b200_sxm", "gb300"]));
+        assert!(!deep(Family::DeepseekV4, 15, &["b200_sxm"]));
+        assert!(!deep(Family::DeepseekV4, 64, &["b200_sxm", "h200_sxm"]));
+        assert!(!deep(Family::Deepseek, 64, &["b200_sxm"]));
     }
 
     #[test]
