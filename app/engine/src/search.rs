@@ -99,8 +99,8 @@ impl Search {
                 let family = problem.model.family;
                 let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
                 let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
-                let deep = space::deep_pipelines(family, problem.scenario.goal, systems);
-                let found = space::layouts(&problem.model, system, *backend, role, engine, *precision, deep);
+                let stages = space::stages(family, problem.scenario.goal, engine, systems);
+                let found = space::layouts(&problem.model, system, *backend, role, stages, *precision);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }

@@ -37,26 +37,43 @@ fn has_context_parallel(family: Family) -> bool {
     }
 }
 
-/// Whether workers of two pipeline stages are tried unasked: models that need many GPUs, on Blackwell.
-pub fn deep_pipelines<'a>(
-    family: Family,
-    goal: Goal,
-    mut systems: impl Iterator<Item = &'a SystemSpec>,
-) -> bool {
-    matches!(family, Family::DeepseekV32 | Family::DeepseekV4)
-        && matches!(goal, Goal::Gpus(16..))
-        && systems.all(|system| system.sm_version.is_some_and(|sm| sm >= 100))
+/// How many pipeline stages are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stages {
+    /// One.
+    One,
+    /// One and two, on no more GPUs.
+    Two,
+    /// One, two and four, each on as many GPUs.
+    Four,
 }
 
-/// Layouts of one worker, in the order that breaks ties. `deep` adds two pipeline stages.
+/// Pipeline stages to try: two also unasked, for models that need many GPUs, on Blackwell.
+pub fn stages<'a>(
+    family: Family,
+    goal: Goal,
+    options: &EngineOptions,
+    mut systems: impl Iterator<Item = &'a SystemSpec>,
+) -> Stages {
+    let large =
+        matches!(family, Family::DeepseekV32 | Family::DeepseekV4) && matches!(goal, Goal::Gpus(16..));
+    if options.pipeline {
+        Stages::Four
+    } else if large && systems.all(|system| system.sm_version.is_some_and(|sm| sm >= 100)) {
+        Stages::Two
+    } else {
+        Stages::One
+    }
+}
+
+/// Layouts of one worker, in the order that breaks ties.
 pub fn layouts(
     model: &ModelSpec,
     system: &SystemSpec,
     backend: Backend,
     role: WorkerRole,
-    options: &EngineOptions,
+    stages: Stages,
     precision: Precision,
-    deep: bool,
 ) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
@@ -64,10 +81,10 @@ pub fn layouts(
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
     let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
-    let (pp, largest): (&[u32], u32) = match (options.pipeline, deep) {
-        (true, _) => (&[1, 2, 4], most * 4),
-        (false, true) => (&[1, 2], most),
-        (false, false) => (&[1], most),
+    let (pp, largest): (&[u32], u32) = match stages {
+        Stages::One => (&[1], most),
+        Stages::Two => (&[1, 2], most),
+        Stages::Four => (&[1, 2, 4], most * 4),
     };
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
@@ -173,14 +190,15 @@ mod tests {
 
     #[test]
     fn two_pipeline_stages_on_large_blackwell_clusters_only() {
-        let system = |id| crate::catalog::Catalog::embedded().system(id).unwrap();
-        let deep = |family, gpus, systems: &[&str]| {
-            deep_pipelines(family, Goal::Gpus(gpus), systems.iter().map(|id| system(id)))
+        let stages = |family, gpus, systems: &[&str]| {
+            let catalog = crate::catalog::Catalog::embedded();
+            let systems = catalog.systems.iter().filter(|system| systems.contains(&system.id.as_str()));
+            stages(family, Goal::Gpus(gpus), &EngineOptions::default(), systems)
         };
-        assert!(deep(Family::DeepseekV32, 16, &["b200_sxm", "gb300"]));
-        assert!(!deep(Family::DeepseekV4, 15, &["b200_sxm"]));
-        assert!(!deep(Family::DeepseekV4, 64, &["b200_sxm", "h200_sxm"]));
-        assert!(!deep(Family::Deepseek, 64, &["b200_sxm"]));
+        assert_eq!(stages(Family::DeepseekV32, 16, &["b200_sxm", "gb300"]), Stages::Two);
+        assert_eq!(stages(Family::DeepseekV4, 15, &["b200_sxm"]), Stages::One);
+        assert_eq!(stages(Family::DeepseekV4, 64, &["b200_sxm", "h200_sxm"]), Stages::One);
+        assert_eq!(stages(Family::Deepseek, 64, &["b200_sxm"]), Stages::One);
     }
 
     #[test]
