@@ -61,7 +61,7 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
         dp: size(prefix, "attention_dp_size"),
         moe_tp: size(prefix, "moe_tp_size"),
         moe_ep: size(prefix, "moe_ep_size"),
-        ..Parallel::dense(size(prefix, "tp_size"), size(prefix, "pp_size"), 1)
+        ..Parallel::dense(size(prefix, "tp_size"), size(prefix, "pp_size"), size(prefix, "cp_size"))
     };
     let pool = |prefix: &str| Pool {
         parallel: parallel(prefix),

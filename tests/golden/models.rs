@@ -4,7 +4,7 @@ use engine::catalog::Catalog;
 use engine::memory::{Load, MemoryModel, weights_per_gpu};
 use engine::model::ModelSpec;
 use engine::models::{self, Setup};
-use engine::ops::{DeltaKernel, DeltaStep, Op, OpKind};
+use engine::ops::{Compression, DeltaKernel, DeltaStep, Op, OpKind};
 use engine::parallel::Parallel;
 use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
 use engine::scenario::{QuantChoice, Scenario, Workload};
@@ -187,6 +187,37 @@ fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
         ),
         OpKind::Gdn(kernel) => ("Gdn", delta_kernel(&kernel)),
         OpKind::Kda(kernel) => ("Kda", delta_kernel(&kernel)),
+        OpKind::Dsa(block) => (
+            if context { "DsaContext" } else { "DsaGeneration" },
+            json!({ "num_heads": block.heads, "kv_cache_dtype": block.kv.name(),
+                    "fmha_quant_mode": block.fmha.unwrap_or(FmhaQuant::Bf16).name(),
+                    "gemm_quant_mode": block.gemm.name(), "architecture": block.arch.name(),
+                    "index_topk": block.dims.index_topk, "cp_size": block.cp, "full_frac": block.indexer_share,
+                    "attn_projection_quant_modes": {
+                        "q": block.projections.query.name(), "kv": block.projections.kv.name(),
+                        "o": block.projections.out.name(), "indexer": block.projections.indexer.name() } }),
+        ),
+        OpKind::Msa(block) => (
+            if context { "MsaContext" } else { "MsaGeneration" },
+            json!({ "num_heads": block.heads, "num_kv_heads": block.kv_heads, "hidden_size": block.hidden,
+                    "head_dim": block.head_dim, "kv_cache_dtype": block.kv.name(),
+                    "gemm_quant_mode": block.gemm.name() }),
+        ),
+        OpKind::Dsv4(block) => (
+            if context { "Dsv4Context" } else { "Dsv4Generation" },
+            json!({ "num_heads": block.heads, "native_heads": block.native_heads, "tp_size": block.tp,
+                    "attn_kind": if block.kind == Compression::Sparse { "Csa" } else { "Hca" },
+                    "kv_cache_dtype": block.kv.name(), "gemm_quant_mode": block.gemm.name(),
+                    "cp_size": block.cp, "window_size": block.window, "hidden_size": block.hidden,
+                    "q_lora_rank": block.q_lora, "o_lora_rank": block.o_lora, "head_dim": block.head_dim,
+                    "rope_head_dim": block.rope_dim, "index_n_heads": block.index_heads,
+                    "index_head_dim": block.index_dim, "index_topk": block.topk, "o_groups": block.o_groups }),
+        ),
+        OpKind::StreamMix(mix) => (
+            "Mhc",
+            json!({ "op": if mix.pre { "pre" } else { "post" }, "hc_mult": mix.streams,
+                    "hidden_size": mix.hidden, "sinkhorn_iters": mix.sinkhorn, "seq_split": op.seq_split }),
+        ),
         OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
         OpKind::Fallback { primary, otherwise } => {
             ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))

@@ -9,9 +9,14 @@ mod comm;
 mod compose;
 mod delta;
 mod dense;
+mod dsa;
+mod dsv4;
 mod mamba;
 mod mla;
 mod moe;
+mod msa;
+mod sparse;
+mod streams;
 
 pub use bind::Binder;
 

@@ -64,6 +64,9 @@ fn weight_bytes(op: &Op) -> f64 {
         OpKind::Gemm { n, k, quant, .. } => f64::from(*n) * f64::from(*k) * quant.bytes() * op.count,
         OpKind::Embedding { vocab, hidden } => f64::from(*vocab) * f64::from(*hidden) * 2.0 * op.count,
         OpKind::Moe(experts) => expert_bytes(experts) * op.count,
+        OpKind::Dsa(block) => block.weight_bytes() * op.count,
+        OpKind::Dsv4(block) => block.weight_bytes() * op.count,
+        OpKind::StreamMix(mix) => mix.weight_bytes() * op.count,
         OpKind::Overlap { a, b } => all(a) + all(b),
         OpKind::Fallback { primary, otherwise } => match weight_bytes(primary) {
             bytes if bytes > 0.0 => bytes,

@@ -1,11 +1,13 @@
 //! Models: the facts of a checkpoint that decide its serving cost.
 
 mod hybrid;
+mod sparse;
 
 pub use hybrid::{Gemma4, Hybrid, NasBlocks, NemotronH};
 mod state;
 mod vision;
 
+pub use sparse::{Dsa, Dsv4};
 pub use state::{Gdn, GdnModes, K3, StateDtype};
 pub use vision::Vit;
 
@@ -127,6 +129,12 @@ pub struct ModelSpec {
     /// Vision encoder.
     #[serde(default)]
     pub vit: Option<Vit>,
+    /// Attention over selected tokens (DeepSeek V3.2, GLM-5).
+    #[serde(default)]
+    pub dsa: Option<Dsa>,
+    /// Attention over compressed tokens (DeepSeek V4).
+    #[serde(default)]
+    pub dsv4: Option<Dsv4>,
     /// Precisions of the checkpoint.
     pub quant: Precision,
 }

@@ -1,9 +1,12 @@
 //! From model facts to operator lists: one module per family.
 
 mod deepseek;
+mod deepseek_v32;
+mod deepseek_v4;
 mod gemma4;
 mod hybrid;
 mod llama;
+mod minimax_m3;
 mod moe;
 mod nemotron;
 mod routed;
@@ -44,6 +47,9 @@ fn knowledge(family: Family) -> Option<Knowledge> {
         Family::NemotronNas => Knowledge { list: nemotron::blocks, kv_cache: llama::kv_cache },
         Family::Qwen35 => Knowledge { list: qwen35::list, kv_cache: qwen35::kv_cache },
         Family::KimiK3 => Knowledge { list: kimik3::list, kv_cache: kimik3::kv_cache },
+        Family::DeepseekV32 => Knowledge { list: deepseek_v32::list, kv_cache: deepseek_v32::kv_cache },
+        Family::DeepseekV4 => Knowledge { list: deepseek_v4::list, kv_cache: deepseek_v4::kv_cache },
+        Family::MinimaxM3 => Knowledge { list: minimax_m3::list, kv_cache: llama::kv_cache },
         _ => return None,
     })
 }
@@ -112,7 +118,9 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
         out.push(("quantize", String::new()));
     }
     let latent = matches!(setup.model.family, Family::Deepseek | Family::KimiK25 | Family::KimiK3);
-    if latent && setup.backend != Backend::Vllm {
+    if let Some(tables) = sparse_tables(setup) {
+        out.extend(tables.iter().map(|&table| (table, String::new())));
+    } else if latent && setup.backend != Backend::Vllm {
         out.push(("mla", String::new()));
         // The draft model of Kimi K3 has grouped queries.
         if setup.model.k3.is_some() && setup.draft_tokens > 0 {
@@ -141,6 +149,19 @@ pub fn may_lack(backend: Backend, family: &str) -> bool {
     family == "ssm" || (family == "mla" && backend == Backend::Vllm)
 }
 
+/// Tables of sparse attention, in place of those of plain attention.
+fn sparse_tables(setup: &Setup<'_>) -> Option<&'static [&'static str]> {
+    // Only the engine that splits sequences has the tables for it.
+    let split = setup.backend == Backend::Sglang;
+    match setup.model.family {
+        Family::DeepseekV32 if split => Some(&["dsa", "dsa_cp"]),
+        Family::DeepseekV32 => Some(&["dsa"]),
+        Family::DeepseekV4 => Some(&["dsv4", "mhc"]),
+        Family::MinimaxM3 => Some(&["msa"]),
+        _ => None,
+    }
+}
+
 /// Whether the model can be laid out like this at all.
 pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) -> bool {
     let Parallel { tp, pp: _, dp, moe_tp, moe_ep, cp } = parallel;
@@ -166,4 +187,18 @@ pub fn is_legal(model: &ModelSpec, parallel: Parallel, block_quantised: bool) ->
     let grouped = matches!(model.family, Family::Moe | Family::HybridMoe | Family::Step3p7);
     let blocks = !(grouped && block_quantised) || (model.moe_ffn / moe_tp).is_multiple_of(128);
     heads && context && tp * dp * cp == moe_tp * moe_ep && moe_ep <= model.experts && blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn models_of_sparse_attention_have_its_facts() {
+        for model in &Catalog::embedded().models {
+            assert_eq!(model.dsa.is_some(), model.family == Family::DeepseekV32, "{}", model.id);
+            assert_eq!(model.dsv4.is_some(), model.family == Family::DeepseekV4, "{}", model.id);
+        }
+    }
 }

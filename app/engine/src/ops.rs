@@ -1,11 +1,13 @@
 //! Operators of one engine step: what they are, before any table is consulted.
 
 mod mamba;
+mod sparse;
 
 pub use mamba::{Mamba2, MambaKernel};
 mod delta;
 
 pub use delta::{DeltaKernel, DeltaStep, DeltaWork};
+pub use sparse::{Compression, DsaArch, DsaBlock, Dsv4Block, MsaBlock, Projections, StreamMix};
 
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
@@ -153,6 +155,14 @@ pub enum OpKind {
     Gdn(DeltaKernel),
     /// A kernel of Kimi delta attention.
     Kda(DeltaKernel),
+    /// Attention over selected tokens, prefill or decode by the list it stands in.
+    Dsa(DsaBlock),
+    /// Attention over selected blocks.
+    Msa(MsaBlock),
+    /// Attention over compressed tokens.
+    Dsv4(Dsv4Block),
+    /// Mixing of residual streams.
+    StreamMix(StreamMix),
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -293,6 +303,8 @@ impl OpKind {
             Self::Mamba2(_) => "state-space kernel",
             Self::Gdn(_) => "gated delta rule",
             Self::Kda(_) => "delta attention",
+            Self::Dsa(_) | Self::Msa(_) | Self::Dsv4(_) => "sparse attention block",
+            Self::StreamMix(_) => "residual stream mixing",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",

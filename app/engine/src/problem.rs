@@ -219,9 +219,14 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         out.fmha = fmha;
     } else if out.fmha == FmhaQuant::Fp8 {
         let has = |fmha: FmhaQuant| pack.file("context_attention", &format!("{fmha}-{}", out.kv)).is_some();
-        if scenario.backend == Backend::Vllm || (!has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16)) {
+        // Sparse attention of these families runs in 16 bits unless told otherwise.
+        let sparse = matches!(model.family, Family::DeepseekV32 | Family::DeepseekV4);
+        if sparse || scenario.backend == Backend::Vllm || (!has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16)) {
             out.fmha = FmhaQuant::Bf16;
         }
+    }
+    if model.family == Family::DeepseekV4 && scenario.backend == Backend::Sglang {
+        out.moe = sglang_fp4_experts(out.moe, system);
     }
     if let Some(gemm) = choice.gemm {
         out.gemm = gemm;
@@ -244,6 +249,15 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         out.moe = Quant::W4a8Mxfp4Mxfp8;
     }
     out
+}
+
+/// The kernel that SGLang runs FP4 experts with.
+fn sglang_fp4_experts(moe: Quant, system: &SystemSpec) -> Quant {
+    match (moe, system.sm_version) {
+        (Quant::W4a8Mxfp4Mxfp8, Some(100..)) => Quant::W4a8Mxfp4Mxfp8Trtllm,
+        (Quant::W4a8Mxfp4Mxfp8, Some(90)) => Quant::W4a16Mxfp4Cutlass,
+        _ => moe,
+    }
 }
 
 /// Pack files that the operators of a model read.

@@ -96,7 +96,11 @@ impl Search {
             if wanted {
                 let Side { system, precision, .. } = side(&problem, role);
                 let Scenario { backend, engine, .. } = &problem.scenario;
-                let found = space::layouts(&problem.model, system, *backend, role, engine, *precision);
+                let family = problem.model.family;
+                let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
+                let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
+                let stages = space::stages(family, problem.scenario.goal, engine, systems);
+                let found = space::layouts(&problem.model, system, *backend, role, stages, *precision);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }

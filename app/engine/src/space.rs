@@ -5,7 +5,7 @@ use crate::model::{Family, ModelSpec};
 use crate::models;
 use crate::parallel::Parallel;
 use crate::quant::{Precision, Quant};
-use crate::scenario::EngineOptions;
+use crate::scenario::{EngineOptions, Goal};
 use crate::system::SystemSpec;
 
 /// What a worker does.
@@ -37,13 +37,42 @@ fn has_context_parallel(family: Family) -> bool {
     }
 }
 
+/// How many pipeline stages are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stages {
+    /// One.
+    One,
+    /// One and two, on no more GPUs.
+    Two,
+    /// One, two and four, each on as many GPUs.
+    Four,
+}
+
+/// Pipeline stages to try: two also unasked, for models that need many GPUs, on Blackwell.
+pub fn stages<'a>(
+    family: Family,
+    goal: Goal,
+    options: &EngineOptions,
+    mut systems: impl Iterator<Item = &'a SystemSpec>,
+) -> Stages {
+    let large =
+        matches!(family, Family::DeepseekV32 | Family::DeepseekV4) && matches!(goal, Goal::Gpus(16..));
+    if options.pipeline {
+        Stages::Four
+    } else if large && systems.all(|system| system.sm_version.is_some_and(|sm| sm >= 100)) {
+        Stages::Two
+    } else {
+        Stages::One
+    }
+}
+
 /// Layouts of one worker, in the order that breaks ties.
 pub fn layouts(
     model: &ModelSpec,
     system: &SystemSpec,
     backend: Backend,
     role: WorkerRole,
-    options: &EngineOptions,
+    stages: Stages,
     precision: Precision,
 ) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
@@ -52,8 +81,11 @@ pub fn layouts(
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
     let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
-    let pp: &[u32] = if options.pipeline { &[1, 2, 4] } else { &[1] };
-    let largest = most * pp.iter().max().copied().unwrap_or(1);
+    let (pp, largest): (&[u32], u32) = match stages {
+        Stages::One => (&[1], most),
+        Stages::Two => (&[1, 2], most),
+        Stages::Four => (&[1, 2, 4], most * 4),
+    };
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
     let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
@@ -154,6 +186,19 @@ mod tests {
         assert_eq!(context_tokens(4000, false), [4000, 8000]);
         assert_eq!(context_tokens(1024, false), (1..=8).map(|k| k * 1024).collect::<Vec<_>>());
         assert_eq!(context_tokens(4000, true).len(), 18);
+    }
+
+    #[test]
+    fn two_pipeline_stages_on_large_blackwell_clusters_only() {
+        let stages = |family, gpus, systems: &[&str]| {
+            let catalog = crate::catalog::Catalog::embedded();
+            let systems = catalog.systems.iter().filter(|system| systems.contains(&system.id.as_str()));
+            stages(family, Goal::Gpus(gpus), &EngineOptions::default(), systems)
+        };
+        assert_eq!(stages(Family::DeepseekV32, 16, &["b200_sxm", "gb300"]), Stages::Two);
+        assert_eq!(stages(Family::DeepseekV4, 15, &["b200_sxm"]), Stages::One);
+        assert_eq!(stages(Family::DeepseekV4, 64, &["b200_sxm", "h200_sxm"]), Stages::One);
+        assert_eq!(stages(Family::Deepseek, 64, &["b200_sxm"]), Stages::One);
     }
 
     #[test]

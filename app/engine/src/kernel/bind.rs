@@ -74,6 +74,10 @@ impl<'a> Binder<'a> {
             OpKind::Mamba2(op) => Ok(self.mamba2(*op)),
             OpKind::Gdn(kernel) => Ok(self.gdn(*kernel)),
             OpKind::Kda(kernel) => Ok(self.kda(*kernel)),
+            OpKind::Dsa(block) => self.dsa(block),
+            OpKind::Msa(block) => self.msa(block),
+            OpKind::Dsv4(block) => self.dsv4(block),
+            OpKind::StreamMix(mix) => self.stream_mix(mix),
             OpKind::Overlap { a, b } => Ok(Arc::new(Overlap { a: self.bind_all(a)?, b: self.bind_all(b)? })),
             OpKind::Fallback { primary, otherwise } => {
                 let primary: Vec<Kernel> = self.bind(primary).into_iter().collect();

@@ -141,6 +141,22 @@ impl<'a> List<'a> {
         self
     }
 
+    /// Every operator so far sees every token, context parallel or not.
+    pub fn unsplit_all(&mut self) -> &mut Self {
+        self.ops.iter_mut().for_each(|op| op.seq_split = 1);
+        self
+    }
+
+    /// The exchanges so far are those of prefill, whatever the phase.
+    pub fn exchange_as_prefill(&mut self) -> &mut Self {
+        for op in &mut self.ops {
+            if let OpKind::MoeDispatch(Dispatch { is_context, .. }) = &mut op.kind {
+                *is_context = true;
+            }
+        }
+        self
+    }
+
     /// Adds all operators of another list.
     pub fn extend(&mut self, other: List<'_>) -> &mut Self {
         self.ops.extend(other.ops);
