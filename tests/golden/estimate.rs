@@ -16,10 +16,19 @@ const GIB: f64 = (1u64 << 30) as f64;
 
 #[test]
 fn estimates() {
-    let Some(golden) = load("estimate.json") else {
-        return Report::skipped("estimate");
+    suite("estimate");
+}
+
+#[test]
+fn estimates_of_mixed_layers() {
+    suite("estimate-mixed");
+}
+
+fn suite(name: &'static str) {
+    let Some(golden) = load(&format!("{name}.json")) else {
+        return Report::skipped(name);
     };
-    let mut report = Report::new("estimate");
+    let mut report = Report::new(name);
     for case in golden["cases"].as_array().expect("cases") {
         let kwargs = &case["kwargs"];
         let model = Catalog::embedded().model(model_id(text(kwargs, "model_path")));

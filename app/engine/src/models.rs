@@ -70,26 +70,16 @@ pub fn kv_cache(setup: &Setup<'_>) -> KvCache {
     knowledge(setup.model.family).map_or_else(|| llama::kv_cache(setup), |known| (known.kv_cache)(setup))
 }
 
-/// Precisions that a model's operators really run with.
-fn precision(setup: &Setup<'_>) -> Precision {
-    match setup.model.family {
-        Family::Gemma4Mix => gemma4::precision(setup),
-        _ => setup.precision,
-    }
-}
-
 /// Precisions of the dense matrices that a model's operators read, each once.
 fn gemm_modes(setup: &Setup<'_>) -> Vec<Quant> {
-    let mut wanted = match setup.model.gdn {
-        Some(gdn) => {
-            let modes = qwen35::modes(setup, &gdn);
-            let mut wanted = vec![modes.projection];
-            wanted.extend((!setup.model.is_moe()).then_some(modes.ffn));
-            wanted.extend((gdn.shared_ffn > 0).then_some(modes.shared));
-            wanted
-        }
-        None => vec![precision(setup).gemm],
-    };
+    // The publisher refuses a precision that was not measured, whichever parts of the model keep to it.
+    let mut wanted = vec![setup.precision.gemm];
+    if let Some(gdn) = setup.model.gdn {
+        let modes = qwen35::modes(setup, &gdn);
+        wanted.push(modes.projection);
+        wanted.extend((!setup.model.is_moe()).then_some(modes.ffn));
+        wanted.extend((gdn.shared_ffn > 0).then_some(modes.shared));
+    }
     // Logits and routers.
     wanted.push(Quant::Bf16);
     let mut out = Vec::new();
@@ -103,7 +93,7 @@ fn gemm_modes(setup: &Setup<'_>) -> Vec<Quant> {
 
 /// Operator families and precisions of the tables that a model's operators read.
 pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
-    let Precision { moe, fmha, kv, .. } = precision(setup);
+    let Precision { moe, fmha, kv, .. } = setup.precision;
     let modes = gemm_modes(setup);
     let is_static = modes.contains(&Quant::Fp8Static);
     let mut out = Vec::new();
@@ -135,6 +125,10 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
     }
     if setup.model.is_moe() {
         out.push(("moe", moe.name().to_owned()));
+        let experts = gemma4::experts(setup);
+        if setup.model.family == Family::Gemma4Mix && experts != moe {
+            out.push(("moe", experts.name().to_owned()));
+        }
     }
     let stateful = setup.model.gdn.is_some() || setup.model.k3.is_some() || setup.model.nemh.is_some();
     if stateful {

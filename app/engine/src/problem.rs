@@ -228,6 +228,11 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
     if model.family == Family::DeepseekV4 && scenario.backend == Backend::Sglang {
         out.moe = sglang_fp4_experts(out.moe, system);
     }
+    // vLLM runs the 16-bit activations of Nemotron's 4-bit experts in 4 bits.
+    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4
+    {
+        out.moe = Quant::Nvfp4;
+    }
     if let Some(gemm) = choice.gemm {
         out.gemm = gemm;
     } else if system.sm_version.is_none_or(|sm| sm < 100) {
@@ -237,11 +242,6 @@ fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: 
         };
         out.gemm = unpacked(out.gemm);
         out.moe = unpacked(out.moe);
-    }
-    // vLLM runs the 16-bit activations of Nemotron's 4-bit experts in 4 bits.
-    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4
-    {
-        out.moe = Quant::Nvfp4;
     }
     // SGLang also quantises what goes into the experts of Kimi K3 where the GPU multiplies 4-bit floats.
     let quantises = model.family == Family::KimiK3 && scenario.backend == Backend::Sglang;

@@ -4,7 +4,7 @@ use super::routed::Routed;
 use super::setup::{Heads, KvCache, KvTerm, List, Phase, Setup};
 use crate::model::{Gemma4, ModelSpec};
 use crate::ops::{Collective, Op};
-use crate::quant::{Precision, Quant};
+use crate::quant::Quant;
 
 /// Fewer experts than this are chosen without a product of its own.
 const ROUTER_EXPERTS: u32 = 128;
@@ -29,11 +29,9 @@ fn modes(setup: &Setup<'_>) -> Modes {
     Modes { attention: mode("self_attn", gemm), dense: mode("mlp", gemm), experts: mode("mlp", moe) }
 }
 
-/// Precisions of which tables are read.
-pub(super) fn precision(setup: &Setup<'_>) -> Precision {
-    let Modes { attention, dense, experts } = modes(setup);
-    let gemm = if attention == Quant::Bf16 { dense } else { attention };
-    Precision { gemm, moe: experts, ..setup.precision }
+/// Precision of the routed experts.
+pub(super) fn experts(setup: &Setup<'_>) -> Quant {
+    modes(setup).experts
 }
 
 /// One kind of layer.
