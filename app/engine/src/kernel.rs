@@ -10,7 +10,9 @@ mod compose;
 mod delta;
 mod dense;
 mod mamba;
+mod exchange;
 mod mla;
+mod mla_wide;
 mod moe;
 
 pub use bind::Binder;
@@ -154,6 +156,8 @@ pub struct Kernel {
     pub count: f64,
     /// Which part of a step it belongs to.
     pub part: StepPart,
+    /// Whether it takes longer the longer the sequences are.
+    pub grows: bool,
     /// What people call its kind.
     label: &'static str,
     token_divisor: f64,

@@ -12,6 +12,9 @@ mod qwen35;
 mod routing;
 mod setup;
 pub mod vision;
+mod deepseek_wide;
+mod setup;
+mod wide;
 
 pub use setup::{KvCache, Phase, Setup};
 
@@ -139,6 +142,27 @@ pub fn tables(setup: &Setup<'_>) -> Vec<(&'static str, String)> {
 /// Whether a model runs without these tables: its operators have a formula or a stand-in for them.
 pub fn may_lack(backend: Backend, family: &str) -> bool {
     family == "ssm" || (family == "mla" && backend == Backend::Vllm)
+}
+
+/// Tables that open further layouts where they were measured: experts behind an all-to-all exchange.
+pub fn optional_tables(setup: &Setup<'_>) -> &'static [&'static str] {
+    match setup.model.family {
+        family if !has_wide_experts(family) => &[],
+        Family::Deepseek | Family::KimiK25 if setup.backend == Backend::Sglang => {
+            &["a2a", "moe_wideep", "mla_wideep"]
+        }
+        _ => &["a2a", "moe_wideep"],
+    }
+}
+
+/// Whether a family is known with experts behind an all-to-all exchange.
+pub fn has_wide_experts(family: Family) -> bool {
+    matches!(family, Family::Moe | Family::Deepseek | Family::KimiK25 | Family::DeepseekV32)
+}
+
+/// Whether engines draft tokens for a family.
+pub fn can_draft(family: Family) -> bool {
+    family != Family::NemotronNas
 }
 
 /// Whether the model can be laid out like this at all.

@@ -6,6 +6,9 @@ pub use mamba::{Mamba2, MambaKernel};
 mod delta;
 
 pub use delta::{DeltaKernel, DeltaStep, DeltaWork};
+mod wide;
+
+pub use wide::{Exchange, Leg, Transport, WideEp, WideExperts};
 
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
@@ -153,6 +156,21 @@ pub enum OpKind {
     Gdn(DeltaKernel),
     /// A kernel of Kimi delta attention.
     Kda(DeltaKernel),
+    /// One leg of an all-to-all exchange around the routed experts.
+    Exchange(Exchange),
+    /// Routed experts that are fed by an all-to-all exchange.
+    WideMoe(WideExperts),
+    /// A whole latent attention block beside such experts.
+    WideMla {
+        /// Heads of this rank.
+        heads: u32,
+        /// Precision of the prefill arithmetic; none in decode.
+        fmha: Option<FmhaQuant>,
+        /// Precision of the KV cache.
+        kv: KvQuant,
+        /// Context parallel size.
+        cp: u32,
+    },
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -293,10 +311,28 @@ impl OpKind {
             Self::Mamba2(_) => "state-space kernel",
             Self::Gdn(_) => "gated delta rule",
             Self::Kda(_) => "delta attention",
+            Self::Exchange(_) => "all-to-all exchange",
+            Self::WideMoe(_) => "routed experts",
+            Self::WideMla { .. } => "latent attention block",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",
         }
+    }
+}
+
+impl Op {
+    /// Whether a decode step spends more on it the longer the sequences are.
+    pub fn grows(&self) -> bool {
+        let any = |ops: &[Self]| ops.iter().any(Self::grows);
+        let inside = match &self.kind {
+            OpKind::GenerationAttention { .. } | OpKind::Mla { .. } => true,
+            OpKind::MlaModule { .. } | OpKind::WideMla { .. } => true,
+            OpKind::Overlap { a, b } => any(a) || any(b),
+            OpKind::Fallback { primary, otherwise } => primary.grows() || any(otherwise),
+            _ => false,
+        };
+        inside || self.name == ATTENTION
     }
 }
 

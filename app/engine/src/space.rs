@@ -1,23 +1,16 @@
 //! Which layouts, batches and step sizes a search tries.
 
+use std::collections::BTreeSet;
+
 use crate::backend::Backend;
 use crate::model::{Family, ModelSpec};
 use crate::models;
 use crate::parallel::Parallel;
+pub use crate::parallel::WorkerRole;
 use crate::quant::{Precision, Quant};
 use crate::scenario::EngineOptions;
 use crate::system::SystemSpec;
-
-/// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WorkerRole {
-    /// Prefill and decode in the same steps.
-    Agg,
-    /// Prefill only.
-    Prefill,
-    /// Decode only.
-    Decode,
-}
+use crate::wide::Coverage;
 
 /// Largest batch that is tried.
 pub const MAX_BATCH: u32 = 512;
@@ -45,6 +38,7 @@ pub fn layouts(
     role: WorkerRole,
     options: &EngineOptions,
     precision: Precision,
+    wide: &Coverage,
 ) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
@@ -53,7 +47,11 @@ pub fn layouts(
     let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
     let pp: &[u32] = if options.pipeline { &[1, 2, 4] } else { &[1] };
-    let largest = most * pp.iter().max().copied().unwrap_or(1);
+    let ladder = ladder(backend, role, wide);
+    let union = |sizes: &[u32], more: &[u32]| sizes.iter().chain(more).copied().collect::<BTreeSet<u32>>();
+    let fused: Vec<u32> = of_experts().collect();
+    let (dps, eps) = (union(&fused, &ladder.dp), union(&fused, &ladder.ep));
+    let gpus = union(&sizes().collect::<Vec<_>>(), &ladder.gpus);
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
     let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
@@ -61,15 +59,15 @@ pub fn layouts(
     let mut out = Vec::new();
     for tp in sizes() {
         for &pp in pp {
-            for dp in of_experts() {
+            for &dp in &dps {
                 for moe_tp in of_experts() {
-                    for moe_ep in of_experts() {
+                    for &moe_ep in &eps {
                         for &cp in &cp {
                             let parallel = Parallel { tp, pp, dp, moe_tp, moe_ep, cp };
-                            let legal = parallel.gpus() <= largest
+                            let legal = gpus.contains(&(parallel.gpus() / pp))
                                 && models::is_legal(model, parallel, blocks)
                                 && backend_allows(backend, parallel)
-                                && moe_ep <= system.gpus_per_node;
+                                && (moe_ep <= system.gpus_per_node || wide.plan(role, parallel).is_some());
                             if legal {
                                 out.push(parallel);
                             }
@@ -80,6 +78,31 @@ pub fn layouts(
         }
     }
     out
+}
+
+/// Sizes that experts over several nodes add.
+#[derive(Default)]
+struct Ladder {
+    gpus: Vec<u32>,
+    dp: Vec<u32>,
+    ep: Vec<u32>,
+}
+
+/// Larger workers, where experts over several nodes were measured.
+fn ladder(backend: Backend, role: WorkerRole, wide: &Coverage) -> Ladder {
+    let covered: Vec<u32> = wide.across_nodes(role).into_iter().collect();
+    if covered.is_empty() {
+        return Ladder::default();
+    }
+    let powers = |from: u32, to: u32| {
+        std::iter::successors(Some(from), |size| Some(size * 2)).take_while(|&size| size <= to).collect()
+    };
+    let most = if role == WorkerRole::Prefill { 32 } else { 64 };
+    match backend {
+        Backend::Trtllm => Ladder { gpus: powers(2, most), dp: powers(2, most), ep: powers(2, most) },
+        Backend::Sglang => Ladder { gpus: powers(8, most), dp: powers(1, most), ep: powers(8, most) },
+        Backend::Vllm => Ladder { gpus: covered.clone(), dp: covered.clone(), ep: covered },
+    }
 }
 
 /// What an engine cannot combine.
