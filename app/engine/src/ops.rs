@@ -303,17 +303,15 @@ impl OpKind {
             Self::EncoderAttention { .. } => "encoder attention",
             Self::AllReduce { .. } => "all-reduce",
             Self::Nccl { .. } => "collective",
-            Self::Moe(_) => "routed experts",
+            Self::Moe(_) | Self::WideMoe(_) => "routed experts",
             Self::MoeDispatch(_) => "expert dispatch",
             Self::Mla { .. } => "latent attention",
-            Self::MlaModule { .. } => "latent attention block",
+            Self::MlaModule { .. } | Self::WideMla { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
             Self::Mamba2(_) => "state-space kernel",
             Self::Gdn(_) => "gated delta rule",
             Self::Kda(_) => "delta attention",
             Self::Exchange(_) => "all-to-all exchange",
-            Self::WideMoe(_) => "routed experts",
-            Self::WideMla { .. } => "latent attention block",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",
@@ -326,8 +324,10 @@ impl Op {
     pub fn grows(&self) -> bool {
         let any = |ops: &[Self]| ops.iter().any(Self::grows);
         let inside = match &self.kind {
-            OpKind::GenerationAttention { .. } | OpKind::Mla { .. } => true,
-            OpKind::MlaModule { .. } | OpKind::WideMla { .. } => true,
+            OpKind::GenerationAttention { .. }
+            | OpKind::Mla { .. }
+            | OpKind::MlaModule { .. }
+            | OpKind::WideMla { .. } => true,
             OpKind::Overlap { a, b } => any(a) || any(b),
             OpKind::Fallback { primary, otherwise } => primary.grows() || any(otherwise),
             _ => false,

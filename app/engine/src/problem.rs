@@ -358,3 +358,27 @@ fn closest<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> Vec<Str
     scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     scored.into_iter().take(3).map(|(_, id)| id.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::EngineOptions;
+
+    fn refused(draft_tokens: u32, draft_accepted: f64) -> Option<Field> {
+        let engine = EngineOptions { draft_tokens, draft_accepted, ..EngineOptions::default() };
+        match check_drafts(&Scenario { engine, ..Scenario::default() }) {
+            Err(ScenarioError::Number { field, .. }) => Some(field),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn no_more_drafts_are_accepted_than_made() {
+        assert_eq!(refused(0, 0.0), None);
+        assert_eq!(refused(2, 2.0), None);
+        assert_eq!(refused(2, 2.1), Some(Field::DraftAccepted));
+        assert_eq!(refused(0, 0.5), Some(Field::DraftAccepted));
+        assert_eq!(refused(2, f64::NAN), Some(Field::DraftAccepted));
+        assert_eq!(refused(MAX_DRAFT_TOKENS + 1, 0.0), Some(Field::DraftTokens));
+    }
+}

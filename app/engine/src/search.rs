@@ -16,7 +16,7 @@ use crate::reference;
 use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows, Stages, Tally};
 use crate::scenario::{Policy, Scenario};
 use crate::serving::{Draft, Parts, WorkerModel, disagg, evidence};
-use crate::space::{self, WorkerRole};
+use crate::space::{self, Ground, WorkerRole};
 use crate::step::Steps;
 
 /// How far a search is.
@@ -99,8 +99,9 @@ impl Search {
             if wanted {
                 let Side { system, precision, wide, .. } = side(&problem, role);
                 let Scenario { backend, engine, .. } = &problem.scenario;
-                let model = &problem.model;
-                let found = space::layouts(model, system, *backend, role, engine, *precision, wide);
+                let (model, system) = (&problem.model, system.as_ref());
+                let ground = Ground { model, system, backend: *backend, precision: *precision, wide };
+                let found = space::layouts(ground, role, engine);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }

@@ -3,6 +3,12 @@
 //! Formulas of in-flight batching and of separate prefill and decode workers as in the performance model
 //! of aiconfigurator 0.12.0 (see NOTICE).
 
+mod schedule;
+
+pub use schedule::{Draft, floor_div};
+
+use schedule::schedule;
+
 use crate::backend::Backend;
 use crate::kernel::{Gap, Timing};
 use crate::memory::{Fit, Load, MemoryModel, Role};
@@ -82,27 +88,6 @@ pub struct Parts {
     pub is_wide: bool,
 }
 
-/// Speculative decoding.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Draft {
-    /// Draft tokens per step; 0 is off.
-    pub tokens: u32,
-    /// Draft tokens that are accepted on average.
-    pub accepted: f64,
-}
-
-impl Draft {
-    /// Tokens of a request in one decode step: the last one and its drafts.
-    pub fn width(self) -> u32 {
-        self.tokens + 1
-    }
-
-    /// Tokens that a request advances by one decode step.
-    pub fn progress(self) -> f64 {
-        if self.tokens > 0 { 1.0 + self.accepted } else { 1.0 }
-    }
-}
-
 /// In-flight batching at one batch and context-token budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Agg {
@@ -122,65 +107,6 @@ pub struct Agg {
     pub mixed_decodes: u32,
     /// What the steps rest on.
     pub evidence: Evidence,
-}
-
-/// How a batch is scheduled over mixed and decode-only steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Schedule {
-    /// Steps to work through all prompts.
-    prompt_steps: f64,
-    mixed: f64,
-    mixed_decodes: u32,
-    decode_only: f64,
-    decode_batch: u32,
-    /// Mixed steps that count towards the ITL.
-    counted: f64,
-}
-
-/// Floor of the exact quotient of two positive numbers; plain division may round up to the next integer.
-pub fn floor_div(a: f64, b: f64) -> f64 {
-    ((a - a % b) / b).round()
-}
-
-fn schedule(backend: Backend, workload: Workload, progress: f64, batch: u32, ctx_tokens: u32) -> Schedule {
-    let Workload { isl, osl, .. } = workload;
-    let iterations = 1.0 + f64::from(osl.saturating_sub(1)) / progress;
-    let prompt_steps = (f64::from(isl) * f64::from(batch) / f64::from(ctx_tokens)).ceil();
-    if batch <= 1 {
-        let decode_only = iterations - 1.0;
-        return Schedule {
-            prompt_steps,
-            mixed: 1.0,
-            mixed_decodes: 0,
-            decode_only,
-            decode_batch: 1,
-            counted: 0.0,
-        };
-    }
-    let left = batch.saturating_sub(ctx_tokens.div_ceil(isl)).max(1);
-    if prompt_steps >= iterations {
-        let spread = floor_div(f64::from(batch), prompt_steps / iterations).max(1.0) as u32;
-        let mixed_decodes = if backend == Backend::Vllm { left } else { spread };
-        let counted = prompt_steps;
-        return Schedule {
-            prompt_steps,
-            mixed: prompt_steps,
-            mixed_decodes,
-            decode_only: 0.0,
-            decode_batch: 0,
-            counted,
-        };
-    }
-    let counted = if backend == Backend::Vllm { prompt_steps } else { (prompt_steps - 3.0).max(1.0) };
-    let decode_only = iterations - prompt_steps;
-    Schedule {
-        prompt_steps,
-        mixed: prompt_steps,
-        mixed_decodes: left,
-        decode_only,
-        decode_batch: batch,
-        counted,
-    }
 }
 
 impl WorkerModel {

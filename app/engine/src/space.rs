@@ -30,16 +30,24 @@ fn has_context_parallel(family: Family) -> bool {
     }
 }
 
+/// What the layouts of a worker depend on, beside its role.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The model.
+    pub model: &'a ModelSpec,
+    /// GPU system.
+    pub system: &'a SystemSpec,
+    /// Engine.
+    pub backend: Backend,
+    /// Precisions it runs with.
+    pub precision: Precision,
+    /// Where experts can be reached by an all-to-all exchange.
+    pub wide: &'a Coverage,
+}
+
 /// Layouts of one worker, in the order that breaks ties.
-pub fn layouts(
-    model: &ModelSpec,
-    system: &SystemSpec,
-    backend: Backend,
-    role: WorkerRole,
-    options: &EngineOptions,
-    precision: Precision,
-    wide: &Coverage,
-) -> Vec<Parallel> {
+pub fn layouts(ground: Ground<'_>, role: WorkerRole, options: &EngineOptions) -> Vec<Parallel> {
+    let Ground { model, system, backend, precision, wide } = ground;
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
     let most = if model.has_expert_layout() || rack { 16 } else { 8 };

@@ -18,8 +18,8 @@ enum Table {
     Tokens(Curve),
     /// Between measured numbers of multiprocessors.
     Both { sms: f64, grid: GridTable },
-    /// The same, as this leg's share of both legs together.
-    Share { sms: f64, grid: GridTable, other: GridTable, both: GridTable },
+    /// The same, as this leg's share of both legs together: this leg, the other one, both.
+    Share { sms: f64, grids: Box<[GridTable; 3]> },
 }
 
 /// One leg, over tokens of one rank.
@@ -41,7 +41,8 @@ impl Measure for Leap {
         let mut reading = match &self.table {
             Table::Tokens(curve) => curve.query(tokens, |tokens| tokens)?,
             Table::Both { sms, grid } => grid.query(&[*sms, tokens], &tokens_only)?,
-            Table::Share { sms, grid, other, both } => {
+            Table::Share { sms, grids } => {
+                let [grid, other, both] = grids.as_ref();
                 let at = [*sms, tokens];
                 let here = grid.query(&at, &tokens_only)?;
                 let there = other.query(&at, &tokens_only)?.value;
@@ -118,7 +119,7 @@ impl Binder<'_> {
             if both.is_empty() {
                 Table::Both { sms, grid: here }
             } else {
-                Table::Share { sms, grid: here, other: grid(&there), both: grid(&both) }
+                Table::Share { sms, grids: Box::new([here, grid(&there), grid(&both)]) }
             }
         };
         // Every token is sent, in 16 bits at most, to each of its experts.
