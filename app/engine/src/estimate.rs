@@ -169,16 +169,14 @@ fn exchange(
     if parallel.moe_tp != 1 {
         return Err(EstimateError::Shape("experts across nodes need an expert tensor parallel size of 1"));
     }
-    let enough = |wide: &WideEp| {
-        let (context, generation) = (wide.context.is_some(), wide.generation.is_some());
-        match needs {
-            Phase::Both => context && generation,
-            Phase::Prefill => context,
-            Phase::Decode => generation,
-        }
+    // The reference looks up only the phases that a worker runs.
+    let narrowed = |wide: WideEp| match needs {
+        Phase::Both => (wide.context.is_some() && wide.generation.is_some()).then_some(wide),
+        Phase::Prefill => wide.context.map(|_| WideEp { generation: None, ..wide }),
+        Phase::Decode => wide.generation.map(|_| WideEp { context: None, ..wide }),
     };
     let missing = EstimateError::Gap(Gap::NoData("all-to-all exchange across nodes"));
-    wide.exchange(parallel).filter(enough).map(Some).ok_or(missing)
+    wide.exchange(parallel).and_then(narrowed).map(Some).ok_or(missing)
 }
 
 fn per_user(itl_ms: f64) -> f64 {

@@ -9,7 +9,7 @@ use crate::ops::{ATTENTION, Op, OpKind};
 use crate::quant::Quant;
 
 /// How tokens spread over experts in the measurements of this family.
-pub(super) const DISTRIBUTION: &str = "power_law_1.01";
+const DISTRIBUTION: &str = "power_law_1.01";
 
 /// Widths shared by all members of the family.
 pub(super) const Q_LORA: u32 = 1536;
@@ -50,10 +50,9 @@ pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
     let layers = f64::from(setup.model.layers) * depth;
     let modes = modes(&setup);
     let mut out = List::new(setup, phase);
-    let transport = out.transport();
-    match (transport, setup.backend) {
-        (Some(transport), Backend::Trtllm) => return deepseek_wide::trtllm(out, transport, &modes),
-        (Some(transport), Backend::Sglang) => return deepseek_wide::sglang(out, transport, &modes),
+    match (setup.wide, setup.backend) {
+        (Some(_), Backend::Trtllm) => return deepseek_wide::trtllm(out, &modes),
+        (Some(_), Backend::Sglang) => return deepseek_wide::sglang(out, &modes),
         _ => {}
     }
     out.embedding(depth, vocab, hidden);
@@ -61,23 +60,24 @@ pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
     attention_block(&mut out, &modes, layers);
     gather_kv(&mut out);
     out.norm("add_norm_2", layers);
-    if let Some(transport) = transport {
-        wide::experts(
-            &mut out,
-            transport,
-            layers,
-            DISTRIBUTION,
-            Some(wide::Shared::of(&setup, modes.shared)),
-        );
-    } else {
-        fused_experts(&mut out, &modes, layers);
-    }
+    experts(&mut out, &modes, layers);
     out.logits(depth);
     if setup.backend == Backend::Vllm {
         out.all_reduce("tp_allreduce", 2.0 * layers).unsplit();
     }
     out.p2p(depth).unsplit();
     out.into_ops()
+}
+
+/// Shared and routed experts, as this phase reaches them.
+pub(super) fn experts(out: &mut List<'_>, modes: &Modes, layers: f64) {
+    match out.transport() {
+        Some(transport) => {
+            let shared = wide::Shared::of(&out.setup, modes.shared);
+            wide::experts(out, transport, layers, DISTRIBUTION, Some(shared));
+        }
+        None => fused_experts(out, modes, layers),
+    }
 }
 
 /// Shared and routed experts of one node's collectives.

@@ -1,17 +1,16 @@
 //! DeepSeek V3, R1 and Kimi K2 with experts behind an all-to-all exchange: the frames of two engines.
 
-use super::deepseek::{DISTRIBUTION, KERNEL_HEADS, KV_LORA, Modes, NOPE, Q_LORA, ROPE, VALUE};
+use super::deepseek::{KERNEL_HEADS, KV_LORA, Modes, NOPE, Q_LORA, ROPE, VALUE, experts};
 use super::llama::gather_kv;
 use super::setup::List;
-use super::wide::{self, Shared};
-use crate::ops::{ATTENTION, Collective, Op, OpKind, Transport};
+use crate::ops::{ATTENTION, Collective, Op, OpKind};
 use crate::quant::Quant;
 
 /// TensorRT-LLM hides part of each decode layer behind the next.
 const DECODE_SHARE: f64 = 0.9;
 
 /// Operators of one phase under TensorRT-LLM.
-pub(super) fn trtllm(mut out: List<'_>, transport: Transport, modes: &Modes) -> Vec<Op> {
+pub(super) fn trtllm(mut out: List<'_>, modes: &Modes) -> Vec<Op> {
     let setup = out.setup;
     let (model, tp) = (setup.model, setup.parallel.tp);
     let depth = setup.depth(out.phase);
@@ -44,14 +43,14 @@ pub(super) fn trtllm(mut out: List<'_>, transport: Transport, modes: &Modes) -> 
     }
     out.gemm("proj_gemm", layers, model.hidden, heads * value / tp, modes.out);
     out.norm("add_norm_2", layers);
-    wide::experts(&mut out, transport, layers, DISTRIBUTION, Some(Shared::of(&setup, modes.shared)));
+    experts(&mut out, modes, layers);
     out.logits(depth);
     out.p2p(depth).unsplit();
     out.into_ops()
 }
 
 /// Operators of one phase under SGLang.
-pub(super) fn sglang(mut out: List<'_>, transport: Transport, modes: &Modes) -> Vec<Op> {
+pub(super) fn sglang(mut out: List<'_>, modes: &Modes) -> Vec<Op> {
     let setup = out.setup;
     let (model, tp, precision) = (setup.model, setup.parallel.tp, setup.precision);
     let depth = setup.depth(out.phase);
@@ -74,6 +73,6 @@ pub(super) fn sglang(mut out: List<'_>, transport: Transport, modes: &Modes) -> 
     if gathers {
         out.nccl("tp_reduce_scatter", layers, Collective::ReduceScatter, hidden, tp);
     }
-    wide::experts(&mut out, transport, layers, DISTRIBUTION, Some(Shared::of(&setup, modes.shared)));
+    experts(&mut out, modes, layers);
     out.into_ops()
 }

@@ -36,7 +36,7 @@ pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
     };
     let transport = out.transport();
     // SGLang keeps the whole embedding on each of these ranks, so that nothing is to be reduced.
-    let replicated = transport.is_some() && setup.backend == Backend::Sglang;
+    let replicated = setup.wide.is_some() && setup.backend == Backend::Sglang;
     out.embedding(depth, if replicated { vocab } else { vocab / tp }, hidden);
     out.norm("add_norm_1", layers);
     out.gemm("qkv_gemm", layers, query + 2 * size * kv, hidden, gemm);
