@@ -5,7 +5,7 @@ use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, Phase, Pool, estimate};
 use engine::memory::Fit;
 use engine::parallel::Parallel;
-use engine::scenario::{Policy, Scenario, Workload};
+use engine::scenario::{EngineOptions, Policy, Scenario, Workload};
 use serde_json::Value;
 
 use crate::report::Report;
@@ -59,6 +59,11 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
             isl,
             osl: whole(kwargs, "osl"),
             prefix: optional(kwargs, "prefix").unwrap_or(0),
+        },
+        engine: EngineOptions {
+            draft_tokens: optional(kwargs, "nextn").unwrap_or(0),
+            draft_accepted: kwargs["nextn_accepted"].as_f64().unwrap_or(0.0),
+            ..EngineOptions::default()
         },
         policy: Policy::Reference,
         ..Scenario::default()

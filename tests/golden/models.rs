@@ -7,7 +7,7 @@ use engine::models::{self, Setup};
 use engine::ops::{Compression, DeltaKernel, DeltaStep, Op, OpKind};
 use engine::parallel::Parallel;
 use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
-use engine::scenario::{QuantChoice, Scenario, Workload};
+use engine::scenario::{EngineOptions, QuantChoice, Scenario, Workload};
 use engine::search;
 use engine::space::WorkerRole;
 use engine::{backend::Backend, problem::Problem};
@@ -76,7 +76,7 @@ fn setup<'a>(model: &'a ModelSpec, case: &Value) -> Setup<'a> {
     let draft_tokens = optional(&case["parallel"], "nextn").unwrap_or(0);
     let backend = Backend::from_name(text(case, "backend")).expect("backend");
     let (parallel, precision) = (parallel(case), precision(case));
-    Setup { model, parallel, precision, backend, gemm_chosen: false, draft_tokens }
+    Setup { model, parallel, precision, backend, gemm_chosen: false, draft_tokens, wide: None }
 }
 
 fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
@@ -108,7 +108,7 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
     }
     let system = Catalog::embedded().system("b200_sxm").expect("b200_sxm");
     let memory = MemoryModel::new(&setup, system, &lists.context).expect("sizes");
-    let got = memory.at(Load { batch: 16.0, tokens: 16.0 * 2000.0, slot: 3500.0 });
+    let got = memory.at(Load { batch: 16.0, tokens: 16.0 * 2000.0, drafting: 0.0, slot: 3500.0 });
     let want = &case["memory_gib_b200_static_b16_isl3000_osl500_prefix1000"];
     check("activations", got.activations / GIB, number(want, "activations"));
     check("KV cache", got.kv_cache / GIB, number(want, "kvcache"));
@@ -218,6 +218,25 @@ fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
             json!({ "op": if mix.pre { "pre" } else { "post" }, "hc_mult": mix.streams,
                     "hidden_size": mix.hidden, "sinkhorn_iters": mix.sinkhorn, "seq_split": op.seq_split }),
         ),
+        OpKind::Exchange(shape) => (
+            "MoeAllToAll",
+            json!({ "phase": shape.leg.name(), "comm_backend": shape.transport.name(), "comm_dtype": shape.dtype,
+                    "hidden_size": shape.hidden, "topk": shape.topk, "num_experts": shape.experts,
+                    "moe_ep_size": shape.ep, "node_num": shape.nodes, "sms": shape.transport.sms(),
+                    "attention_tp_size": op.token_divisor }),
+        ),
+        OpKind::WideMoe(wide) => (
+            "MoeExpertCompute",
+            json!({ "hidden_size": wide.experts.hidden, "inter_size": wide.experts.inter,
+                    "topk": wide.experts.topk, "num_experts": wide.experts.experts,
+                    "moe_ep_size": wide.experts.moe_ep, "quant_mode": wide.experts.quant.name(),
+                    "workload_distribution": wide.experts.distribution,
+                    "attention_dp_size": wide.experts.dp, "inference_phase": phase }),
+        ),
+        OpKind::WideMla { heads, kv, .. } => (
+            if context { "WideEpContextMla" } else { "WideEpGenerationMla" },
+            json!({ "num_heads": heads, "kv_cache_dtype": kv.name() }),
+        ),
         OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
         OpKind::Fallback { primary, otherwise } => {
             ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))
@@ -267,11 +286,15 @@ fn steps(case: &Value, report: &mut Report) {
         system: text(case, "system").to_owned(),
         backend: Backend::from_name(text(case, "backend")).expect("backend"),
         workload: Workload { isl: whole(case, "isl"), osl, prefix: whole(case, "prefix") },
+        engine: EngineOptions {
+            draft_tokens: optional(&case["parallel"], "nextn").unwrap_or(0),
+            ..EngineOptions::default()
+        },
         quant: QuantChoice { gemm: Some(precision.gemm), kv: Some(precision.kv), fmha: Some(precision.fmha) },
         ..Scenario::default()
     };
     let what = format!("{} {} {} {}", scenario.model, scenario.system, scenario.backend, parallel(case));
-    let worker = |problem: &Problem| search::worker(problem, WorkerRole::Agg, parallel(case)).ok();
+    let worker = |problem: &Problem| search::worker(problem, WorkerRole::Agg, parallel(case), None).ok();
     let worker = tests::problem(&scenario).ok().as_ref().and_then(worker);
     let mut worker = match (worker, case.get("error")) {
         (Some(worker), None) => worker,

@@ -67,6 +67,8 @@ fn scenario(argv: &Value) -> Option<Scenario> {
             "--enable-chunked-prefill" => out.engine.chunked_prefill = true,
             "--free-gpu-memory-fraction" => out.engine.free_memory_fraction = number(value),
             "--max-seq-len" => out.engine.max_seq_len = value.parse().ok(),
+            "--nextn" => out.engine.draft_tokens = value.parse().ok()?,
+            "--nextn-accepted" => out.engine.draft_accepted = number(value)?,
             "--serving-mode" if value == "agg" => out.serving = Serving::Agg,
             "--serving-mode" if value == "disagg" => out.serving = Serving::Disagg,
             "--serving-mode" if value == "auto" => {}

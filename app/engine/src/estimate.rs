@@ -3,9 +3,10 @@
 use crate::kernel::Gap;
 use crate::memory::Fit;
 use crate::models;
+use crate::ops::WideEp;
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
-use crate::problem::Problem;
+use crate::problem::{Problem, Side};
 use crate::quant::Quant;
 use crate::reference::r3;
 use crate::scenario::Policy;
@@ -136,6 +137,7 @@ fn worker(
     role: WorkerRole,
     parallel: Parallel,
     batch: u32,
+    needs: Phase,
 ) -> Result<WorkerModel, EstimateError> {
     let Parallel { tp, pp, dp, moe_tp, moe_ep, cp } = parallel;
     if [tp, pp, dp, moe_tp, moe_ep, cp].contains(&0) || parallel.gpus() > crate::problem::MAX_GPUS {
@@ -148,10 +150,33 @@ fn worker(
     if !models::is_legal(&problem.model, parallel, blocks) {
         return Err(EstimateError::Shape("the model cannot be laid out at these parallel sizes"));
     }
-    if moe_ep > problem.prefill.system.gpus_per_node {
-        return Err(EstimateError::Shape("expert parallel groups across nodes are not modelled"));
+    Ok(search::worker(problem, role, parallel, exchange(problem, role, parallel, needs)?)?)
+}
+
+/// How a named deployment reaches its experts: the collectives of one node inside a node and under in-flight
+/// batching, an all-to-all exchange across nodes.
+fn exchange(
+    problem: &Problem,
+    role: WorkerRole,
+    parallel: Parallel,
+    needs: Phase,
+) -> Result<Option<WideEp>, EstimateError> {
+    let Side { system, wide, .. } =
+        if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill };
+    if role == WorkerRole::Agg || parallel.moe_ep <= system.gpus_per_node {
+        return Ok(None);
     }
-    Ok(search::worker(problem, role, parallel)?)
+    if parallel.moe_tp != 1 {
+        return Err(EstimateError::Shape("experts across nodes need an expert tensor parallel size of 1"));
+    }
+    // The reference looks up only the phases that a worker runs.
+    let narrowed = |wide: WideEp| match needs {
+        Phase::Both => (wide.context.is_some() && wide.generation.is_some()).then_some(wide),
+        Phase::Prefill => wide.context.map(|_| WideEp { generation: None, ..wide }),
+        Phase::Decode => wide.generation.map(|_| WideEp { context: None, ..wide }),
+    };
+    let missing = EstimateError::Gap(Gap::NoData("all-to-all exchange across nodes"));
+    wide.exchange(parallel).and_then(narrowed).map(Some).ok_or(missing)
 }
 
 fn per_user(itl_ms: f64) -> f64 {
@@ -167,7 +192,7 @@ fn agg(
     if ctx_tokens == 0 {
         return Err(EstimateError::Shape("the context tokens of a mixed step must be at least 1"));
     }
-    let mut worker = worker(problem, WorkerRole::Agg, parallel, batch)?;
+    let mut worker = worker(problem, WorkerRole::Agg, parallel, batch, Phase::Both)?;
     let agg = worker.agg(batch, ctx_tokens)?;
     let (memory, fit) = worker.agg_memory(batch, ctx_tokens);
     if fit == Fit::No {
@@ -199,7 +224,9 @@ fn agg(
 
 fn fixed(problem: &Problem, parallel: Parallel, batch: u32, phase: Phase) -> Result<Estimate, EstimateError> {
     let role = if phase == Phase::Decode { WorkerRole::Decode } else { WorkerRole::Prefill };
-    let worker = worker(problem, role, parallel, batch)?;
+    // The weights of a worker are those of its prefill operators.
+    let needs = if phase == Phase::Prefill { Phase::Prefill } else { Phase::Both };
+    let worker = worker(problem, role, parallel, batch, needs)?;
     let osl = problem.scenario.workload.osl;
     let later = f64::from(osl.saturating_sub(1));
     let mut all = crate::kernel::Timing::default();
@@ -211,7 +238,7 @@ fn fixed(problem: &Problem, parallel: Parallel, batch: u32, phase: Phase) -> Res
     }
     if phase != Phase::Prefill {
         let timing = worker.decode(batch)?;
-        decode_ms = timing.ms;
+        decode_ms = timing.ms / worker.draft().progress();
         all.add(1.0, timing);
     }
     let (memory, fit) = match phase {
@@ -251,8 +278,8 @@ fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estim
     let round = |value: f64| {
         if problem.scenario.policy == Policy::Reference { r3(value) } else { value }
     };
-    let prefiller = worker(problem, WorkerRole::Prefill, prefill.parallel, prefill.batch)?;
-    let decoder = worker(problem, WorkerRole::Decode, decode.parallel, decode.batch)?;
+    let prefiller = worker(problem, WorkerRole::Prefill, prefill.parallel, prefill.batch, Phase::Prefill)?;
+    let decoder = worker(problem, WorkerRole::Decode, decode.parallel, decode.batch, Phase::Decode)?;
     let held = [prefiller.prefill_memory(prefill.batch, 1), decoder.decode_memory(decode.batch)]
         .map(|(memory, fit)| Held { memory, fit });
     if let Some(held) = held.iter().find(|held| held.fit != Fit::Yes) {
@@ -268,9 +295,11 @@ fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estim
     let prefill_ms = prefill_time.ms * disagg::PREFILL_LATENCY;
     let decode_ms = decode_time.ms * disagg::DECODE_LATENCY;
     let ttft_ms = round(prefill_ms) * disagg::TTFT;
-    let itl_ms = if later > 0.0 { round(decode_ms / later) } else { 0.0 };
+    // The reference rounds a decode worker before and after what its drafts win.
+    let progress = decoder.draft().progress();
+    let itl_ms = if later > 0.0 { round(round(decode_ms / later) / progress) } else { 0.0 };
     let requests_per_sec = (disagg::PREFILL_RATE * f64::from(prefill.count) * rate(prefill, prefill_ms))
-        .min(disagg::DECODE_RATE * f64::from(decode.count) * rate(decode, decode_ms));
+        .min(disagg::DECODE_RATE * f64::from(decode.count) * round(rate(decode, decode_ms) * progress));
     let gpus = prefill.parallel.gpus() * prefill.count + decode.parallel.gpus() * decode.count;
     let tokens_per_sec = requests_per_sec * f64::from(osl);
     Ok(Estimate {
@@ -280,7 +309,7 @@ fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estim
         requests_per_sec,
         tokens_per_sec,
         tokens_per_sec_per_gpu: tokens_per_sec / f64::from(gpus),
-        tokens_per_sec_per_user: per_user(decode_ms / later.max(1.0)),
+        tokens_per_sec_per_user: per_user(decode_ms / later.max(1.0)) * progress,
         concurrency: decode.count * decode.batch * decode.parallel.dp,
         gpus,
         memory: held.to_vec(),

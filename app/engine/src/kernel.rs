@@ -12,7 +12,9 @@ mod dense;
 mod dsa;
 mod dsv4;
 mod mamba;
+mod exchange;
 mod mla;
+mod mla_wide;
 mod moe;
 mod msa;
 mod sparse;
@@ -159,6 +161,8 @@ pub struct Kernel {
     pub count: f64,
     /// Which part of a step it belongs to.
     pub part: StepPart,
+    /// Whether it takes longer the longer the sequences are.
+    pub grows: bool,
     /// What people call its kind.
     label: &'static str,
     token_divisor: f64,

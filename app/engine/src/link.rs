@@ -129,6 +129,12 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     if engine.pipeline {
         out.raw("pp", PIPELINE);
     }
+    if engine.draft_tokens > 0 {
+        out.raw("mtp", engine.draft_tokens);
+    }
+    if engine.draft_accepted != 0.0 {
+        out.raw("mtpacc", plain(engine.draft_accepted));
+    }
     if *policy == Policy::Reference {
         out.raw("policy", "reference");
     }
@@ -256,6 +262,8 @@ impl Reader {
             "mem" => engine.free_memory_fraction = Some(number(value)?),
             "maxseq" => engine.max_seq_len = Some(whole(value)?),
             "pp" => engine.pipeline = choice(value, PIPELINES)?,
+            "mtp" => engine.draft_tokens = whole(value)?,
+            "mtpacc" => engine.draft_accepted = number(value)?,
             "data" => self.parsed.data = Some(value.to_owned()),
             _ => return self.set_name(key, value),
         }

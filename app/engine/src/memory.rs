@@ -23,6 +23,7 @@ pub struct MemoryModel {
     /// Activation bytes per token of a step.
     activation_per_token: f64,
     activation_floor: f64,
+    draft_tokens: f64,
     kv: KvCache,
 }
 
@@ -33,6 +34,8 @@ pub struct Load {
     pub batch: f64,
     /// Tokens of the largest step.
     pub tokens: f64,
+    /// Of these, the tokens that draft tokens come on top of.
+    pub drafting: f64,
     /// KV slot length of a request, tokens.
     pub slot: f64,
 }
@@ -67,6 +70,7 @@ fn weight_bytes(op: &Op) -> f64 {
         OpKind::Dsa(block) => block.weight_bytes() * op.count,
         OpKind::Dsv4(block) => block.weight_bytes() * op.count,
         OpKind::StreamMix(mix) => mix.weight_bytes() * op.count,
+        OpKind::WideMoe(wide) => expert_bytes(&wide.experts) * op.count,
         OpKind::Overlap { a, b } => all(a) + all(b),
         OpKind::Fallback { primary, otherwise } => match weight_bytes(primary) {
             bytes if bytes > 0.0 => bytes,
@@ -145,13 +149,18 @@ impl MemoryModel {
             other: system.other_mem_bytes as f64 * if sglang { 1.2 } else { 1.0 },
             activation_per_token: 2.0 * width * coefficient + routing_bytes(setup),
             activation_floor: if sglang { 90.0 } else { 70.0 } * MIB,
+            draft_tokens: f64::from(setup.draft_tokens),
             kv: models::kv_cache(setup),
         })
     }
 
     /// Memory in use under a load.
     pub fn at(&self, load: Load) -> MemoryUse {
-        let activations = (load.tokens * self.activation_per_token).max(self.activation_floor);
+        let mut activations = (load.tokens * self.activation_per_token).max(self.activation_floor);
+        if self.draft_tokens > 0.0 && load.tokens > 0.0 {
+            let drafting = load.drafting.clamp(0.0, load.tokens);
+            activations *= (load.tokens + drafting * self.draft_tokens) / load.tokens;
+        }
         MemoryUse {
             weights: self.weights,
             kv_cache: load.batch * self.kv.bytes(load.slot),

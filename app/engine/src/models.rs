@@ -3,18 +3,20 @@
 mod deepseek;
 mod deepseek_v32;
 mod deepseek_v4;
+mod deepseek_wide;
 mod gemma4;
 mod hybrid;
+mod kimik3;
 mod llama;
 mod minimax_m3;
 mod moe;
 mod nemotron;
-mod routed;
-mod kimik3;
 mod qwen35;
+mod routed;
 mod routing;
 mod setup;
 pub mod vision;
+mod wide;
 
 pub use setup::{KvCache, Phase, Setup};
 
@@ -154,6 +156,27 @@ fn sparse_tables(setup: &Setup<'_>) -> Option<&'static [&'static str]> {
         Family::MinimaxM3 => Some(&["msa"]),
         _ => None,
     }
+}
+
+/// Tables that open further layouts where they were measured: experts behind an all-to-all exchange.
+pub fn optional_tables(setup: &Setup<'_>) -> &'static [&'static str] {
+    match setup.model.family {
+        family if !has_wide_experts(family) => &[],
+        Family::Deepseek | Family::KimiK25 if setup.backend == Backend::Sglang => {
+            &["a2a", "moe_wideep", "mla_wideep"]
+        }
+        _ => &["a2a", "moe_wideep"],
+    }
+}
+
+/// Whether a family is known with experts behind an all-to-all exchange.
+pub fn has_wide_experts(family: Family) -> bool {
+    matches!(family, Family::Moe | Family::Deepseek | Family::KimiK25 | Family::DeepseekV32)
+}
+
+/// Whether engines draft tokens for a family.
+pub fn can_draft(family: Family) -> bool {
+    family != Family::NemotronNas
 }
 
 /// Whether the model can be laid out like this at all.

@@ -8,6 +8,9 @@ mod delta;
 
 pub use delta::{DeltaKernel, DeltaStep, DeltaWork};
 pub use sparse::{Compression, DsaArch, DsaBlock, Dsv4Block, MsaBlock, Projections, StreamMix};
+mod wide;
+
+pub use wide::{Exchange, Leg, Transport, WideEp, WideExperts};
 
 use crate::backend::Backend;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
@@ -163,6 +166,21 @@ pub enum OpKind {
     Dsv4(Dsv4Block),
     /// Mixing of residual streams.
     StreamMix(StreamMix),
+    /// One leg of an all-to-all exchange around the routed experts.
+    Exchange(Exchange),
+    /// Routed experts that are fed by an all-to-all exchange.
+    WideMoe(WideExperts),
+    /// A whole latent attention block beside such experts.
+    WideMla {
+        /// Heads of this rank.
+        heads: u32,
+        /// Precision of the prefill arithmetic; none in decode.
+        fmha: Option<FmhaQuant>,
+        /// Precision of the KV cache.
+        kv: KvQuant,
+        /// Context parallel size.
+        cp: u32,
+    },
     /// Two branches at the same time: the slower one counts.
     Overlap {
         /// One branch.
@@ -295,20 +313,38 @@ impl OpKind {
             Self::EncoderAttention { .. } => "encoder attention",
             Self::AllReduce { .. } => "all-reduce",
             Self::Nccl { .. } => "collective",
-            Self::Moe(_) => "routed experts",
+            Self::Moe(_) | Self::WideMoe(_) => "routed experts",
             Self::MoeDispatch(_) => "expert dispatch",
             Self::Mla { .. } => "latent attention",
-            Self::MlaModule { .. } => "latent attention block",
+            Self::MlaModule { .. } | Self::WideMla { .. } => "latent attention block",
             Self::MlaBmm { .. } => "latent attention projection",
             Self::Mamba2(_) => "state-space kernel",
             Self::Gdn(_) => "gated delta rule",
             Self::Kda(_) => "delta attention",
             Self::Dsa(_) | Self::Msa(_) | Self::Dsv4(_) => "sparse attention block",
             Self::StreamMix(_) => "residual stream mixing",
+            Self::Exchange(_) => "all-to-all exchange",
             Self::Overlap { .. } => "overlapped branches",
             Self::Fallback { .. } => "block",
             Self::P2p { .. } => "pipeline hop",
         }
+    }
+}
+
+impl Op {
+    /// Whether a decode step spends more on it the longer the sequences are.
+    pub fn grows(&self) -> bool {
+        let any = |ops: &[Self]| ops.iter().any(Self::grows);
+        let inside = match &self.kind {
+            OpKind::GenerationAttention { .. }
+            | OpKind::Mla { .. }
+            | OpKind::MlaModule { .. }
+            | OpKind::WideMla { .. } => true,
+            OpKind::Overlap { a, b } => any(a) || any(b),
+            OpKind::Fallback { primary, otherwise } => primary.grows() || any(otherwise),
+            _ => false,
+        };
+        inside || self.name == ATTENTION
     }
 }
 

@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkerRole {
+    /// Prefill and decode in the same steps.
+    Agg,
+    /// Prefill only.
+    Prefill,
+    /// Decode only.
+    Decode,
+}
+
 /// Parallel sizes of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Parallel {

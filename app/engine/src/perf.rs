@@ -4,6 +4,7 @@
 
 pub mod grid;
 pub mod curve;
+pub mod exchange;
 pub mod gemm;
 
 use std::collections::BTreeMap;
@@ -116,6 +117,7 @@ impl PerfDb {
     }
 }
 
-fn matches(have: &[Key], want: &[Part<'_>]) -> bool {
+/// Whether a key has exactly these parts.
+pub(crate) fn matches(have: &[Key], want: &[Part<'_>]) -> bool {
     have.len() == want.len() && want.iter().zip(have).all(|(part, key)| part.is(key))
 }

@@ -17,9 +17,12 @@ use crate::perf::{Part, PerfDb};
 use crate::quant::{FmhaQuant, Precision, Quant};
 use crate::scenario::{Goal, Scenario};
 use crate::system::SystemSpec;
+use crate::wide::Coverage;
 
 /// Most GPUs a scenario may ask for.
 pub const MAX_GPUS: u32 = 16_384;
+/// Most draft tokens per step.
+pub const MAX_DRAFT_TOKENS: u32 = 16;
 /// Longest input or output, tokens.
 pub const MAX_TOKENS: u32 = 10_000_000;
 
@@ -53,6 +56,8 @@ pub struct Side {
     pub precision: Precision,
     /// Measured tables.
     pub db: PerfDb,
+    /// Where experts can be reached by an all-to-all exchange.
+    pub wide: Coverage,
 }
 
 /// Everything a search needs.
@@ -72,6 +77,7 @@ impl Plan {
     /// Checks a scenario and finds out which pack files it needs.
     pub fn resolve(scenario: &Scenario, catalog: &Catalog, index: &Index) -> Result<Self, ScenarioError> {
         check_numbers(scenario)?;
+        check_drafts(scenario)?;
         let model = catalog.model(&scenario.model).ok_or_else(|| ScenarioError::UnknownModel {
             id: scenario.model.clone(),
             close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
@@ -79,6 +85,11 @@ impl Plan {
         if !models::is_built(model.family) {
             let (model, family) = (model.id.clone(), model.family.name().to_owned());
             return Err(ScenarioError::NotBuilt { model, family });
+        }
+        if scenario.engine.draft_tokens > 0 && !models::can_draft(model.family) {
+            let must = format!("0 for {}, which has no draft layers", model.id);
+            let value = scenario.engine.draft_tokens.to_string();
+            return Err(ScenarioError::Number { field: Field::DraftTokens, value, must });
         }
         let prefill = side(scenario, model, &scenario.system, catalog, index)?;
         let decode = match &scenario.decode_system {
@@ -124,7 +135,8 @@ impl Problem {
             if inferred {
                 precision.fmha = measured_latent_attention(&db, precision);
             }
-            Ok(Side { system: side.system, version: side.version, precision, db })
+            let wide = Coverage::of(&db, &plan.model, precision.moe, backend);
+            Ok(Side { system: side.system, version: side.version, precision, db, wide })
         };
         let prefill = load(plan.prefill)?;
         let decode = plan.decode.map(load).transpose()?;
@@ -204,6 +216,7 @@ fn side(
         backend,
         gemm_chosen: scenario.quant.gemm.is_some(),
         draft_tokens: 0,
+        wide: None,
     };
     let files = files(&setup, spec, pack)?;
     let (version, data_id) = (pack.version.clone(), pack.id.clone());
@@ -272,7 +285,10 @@ fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec
     let lacks = |(family, precision): &(&str, String)| {
         models::may_lack(setup.backend, family) && pack.file(family, precision).is_none()
     };
-    models::tables(setup).into_iter().filter(|table| !lacks(table)).map(find).collect()
+    let needed = models::tables(setup).into_iter().filter(|table| !lacks(table));
+    let mut files = needed.map(find).collect::<Result<Vec<_>, _>>()?;
+    files.extend(models::optional_tables(setup).iter().filter_map(|family| pack.file(family, "").cloned()));
+    Ok(files)
 }
 
 fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
@@ -324,6 +340,20 @@ fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
     Ok(())
 }
 
+/// Speculative decoding cannot accept more than it drafts.
+fn check_drafts(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let (tokens, accepted) = (scenario.engine.draft_tokens, scenario.engine.draft_accepted);
+    if tokens > MAX_DRAFT_TOKENS {
+        let must = format!("a whole number from 0 to {MAX_DRAFT_TOKENS}");
+        return Err(ScenarioError::Number { field: Field::DraftTokens, value: tokens.to_string(), must });
+    }
+    if !(accepted >= 0.0 && accepted <= f64::from(tokens)) {
+        let must = format!("from 0 to the {tokens} draft tokens of a step");
+        return Err(ScenarioError::Number { field: Field::DraftAccepted, value: accepted.to_string(), must });
+    }
+    Ok(())
+}
+
 /// Up to three known ids that share the most with what was asked for.
 fn closest<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> Vec<String> {
     let pairs = |text: &str| {
@@ -341,4 +371,28 @@ fn closest<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> Vec<Str
         .collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     scored.into_iter().take(3).map(|(_, id)| id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::EngineOptions;
+
+    fn refused(draft_tokens: u32, draft_accepted: f64) -> Option<Field> {
+        let engine = EngineOptions { draft_tokens, draft_accepted, ..EngineOptions::default() };
+        match check_drafts(&Scenario { engine, ..Scenario::default() }) {
+            Err(ScenarioError::Number { field, .. }) => Some(field),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn no_more_drafts_are_accepted_than_made() {
+        assert_eq!(refused(0, 0.0), None);
+        assert_eq!(refused(2, 2.0), None);
+        assert_eq!(refused(2, 2.1), Some(Field::DraftAccepted));
+        assert_eq!(refused(0, 0.5), Some(Field::DraftAccepted));
+        assert_eq!(refused(2, f64::NAN), Some(Field::DraftAccepted));
+        assert_eq!(refused(MAX_DRAFT_TOKENS + 1, 0.0), Some(Field::DraftTokens));
+    }
 }

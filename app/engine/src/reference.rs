@@ -126,16 +126,21 @@ fn sort(rows: &mut [Row]) {
     rows.sort_by(|a, b| b.tokens_per_sec_per_gpu.total_cmp(&a.tokens_per_sec_per_gpu));
 }
 
+/// What the reference's limits depend on beside the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// GPUs per node.
+    pub gpus: u32,
+    /// GPUs of the smallest worker that exchanges tokens by all-to-all, where that spans nodes.
+    pub smallest_wide: Option<u32>,
+}
+
 /// Runs the reference's sweep over workers of this scenario.
-pub fn search(
-    scenario: &Scenario,
-    gpus_per_node: u32,
-    workers: &mut [(WorkerRole, &mut WorkerModel)],
-) -> Found {
+pub fn search(scenario: &Scenario, node: Node, workers: &mut [(WorkerRole, &mut WorkerModel)]) -> Found {
     let mut found = Found::default();
     // A load target starts at one node and takes larger workers only when nothing fits in memory.
-    for budget in pick::worker_budgets(scenario, gpus_per_node) {
-        found = sweep(scenario, gpus_per_node, budget, workers);
+    for budget in pick::worker_budgets(scenario, node.gpus) {
+        found = sweep(scenario, node, budget, workers);
         let fits =
             |stages: &[crate::rows::Stages]| stages.is_empty() || stages.iter().any(|s| s.fit_memory > 0);
         if fits(&found.tally.agg) {
@@ -147,7 +152,7 @@ pub fn search(
 
 fn sweep(
     scenario: &Scenario,
-    gpus_per_node: u32,
+    node: Node,
     budget: u32,
     workers: &mut [(WorkerRole, &mut WorkerModel)],
 ) -> Found {
@@ -161,7 +166,7 @@ fn sweep(
         }
     }
     sort(&mut found.agg);
-    if let Some(sizes) = pick::replica_sizes(scenario, gpus_per_node) {
+    if let Some(sizes) = pick::replica_sizes(scenario, node) {
         disagg::sweep(scenario, sizes, &prefill, &decode, &mut found);
     }
     sort(&mut found.disagg);

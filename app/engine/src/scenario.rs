@@ -115,6 +115,10 @@ pub struct EngineOptions {
     pub max_seq_len: Option<u32>,
     /// Also search pipeline parallel sizes 2 and 4.
     pub pipeline: bool,
+    /// Draft tokens of speculative decoding (MTP) per step; 0 is off.
+    pub draft_tokens: u32,
+    /// Draft tokens that are accepted on average, at most all of them.
+    pub draft_accepted: f64,
 }
 
 /// How to search.

@@ -3,17 +3,20 @@
 mod explain;
 mod refine;
 
+use crate::backend::Backend;
 use crate::kernel::{Binder, Gap};
 use crate::memory::{Fit, MemoryModel};
 use crate::models::{self, Setup};
+use crate::ops::WideEp;
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
 use crate::problem::{Problem, Side};
+use crate::quant::{FmhaQuant, KvQuant, Precision};
 use crate::reference;
 use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows, Stages, Tally};
 use crate::scenario::{Policy, Scenario};
-use crate::serving::{Parts, WorkerModel, disagg, evidence};
-use crate::space::{self, WorkerRole};
+use crate::serving::{Draft, Parts, WorkerModel, disagg, evidence};
+use crate::space::{self, Ground, WorkerRole};
 use crate::step::Steps;
 
 /// How far a search is.
@@ -94,13 +97,15 @@ impl Search {
                 }
             };
             if wanted {
-                let Side { system, precision, .. } = side(&problem, role);
+                let Side { system, precision, wide, .. } = side(&problem, role);
                 let Scenario { backend, engine, .. } = &problem.scenario;
                 let family = problem.model.family;
                 let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
                 let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
                 let stages = space::stages(family, problem.scenario.goal, engine, systems);
-                let found = space::layouts(&problem.model, system, *backend, role, stages, *precision);
+                let (model, system) = (&problem.model, system.as_ref());
+                let ground = Ground { model, system, backend: *backend, precision: *precision, wide };
+                let found = space::layouts(ground, role, stages);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }
@@ -153,7 +158,8 @@ impl Search {
 
     fn next_layout(&mut self) {
         let (role, parallel) = self.layouts[self.workers.len()];
-        let mut worker = worker(&self.problem, role, parallel);
+        let wide = side(&self.problem, role).wide.plan(role, parallel);
+        let mut worker = worker(&self.problem, role, parallel, wide);
         if self.problem.scenario.policy == Policy::Exhaustive {
             sweep(&self.problem, role, parallel, &mut worker, &mut self.base);
         }
@@ -182,10 +188,18 @@ impl Search {
     /// What the reference's own sweep finds with the layouts done so far.
     pub fn reference(&mut self) -> reference::Found {
         let gpus_per_node = self.problem.prefill.system.gpus_per_node;
+        let exchanges = |&&(role, parallel): &&(WorkerRole, Parallel)| {
+            let wide = &side(&self.problem, role).wide;
+            role != WorkerRole::Agg
+                && !wide.across_nodes(role).is_empty()
+                && wide.plan(role, parallel).is_some()
+        };
+        let smallest_wide = self.layouts.iter().filter(exchanges).map(|(_, parallel)| parallel.gpus()).min();
         let workers = self.layouts.iter().map(|(role, _)| *role).zip(&mut self.workers);
         let mut bound: Vec<_> =
             workers.filter_map(|(role, worker)| Some((role, worker.as_mut().ok()?))).collect();
-        reference::search(&self.problem.scenario, gpus_per_node, &mut bound)
+        let node = reference::Node { gpus: gpus_per_node, smallest_wide };
+        reference::search(&self.problem.scenario, node, &mut bound)
     }
 
     fn worker_of(&self, role: WorkerRole, parallel: Parallel) -> Option<&WorkerModel> {
@@ -198,19 +212,25 @@ fn side(problem: &Problem, role: WorkerRole) -> &Side {
     if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill }
 }
 
-/// Binds one layout to its tables.
-pub fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel) -> Result<WorkerModel, Gap> {
-    let Side { system, version, precision, db } = side(problem, role);
+/// Binds one layout to its tables; `wide` is how it reaches experts by an all-to-all exchange.
+pub fn worker(
+    problem: &Problem,
+    role: WorkerRole,
+    parallel: Parallel,
+    wide: Option<WideEp>,
+) -> Result<WorkerModel, Gap> {
+    let Side { system, version, precision, db, .. } = side(problem, role);
     let model = &problem.model;
     let scenario = &problem.scenario;
     let missing = Gap::NoData("this model at these parallel sizes");
     let setup = Setup {
         model,
         parallel,
-        precision: *precision,
+        precision: wide.map_or(*precision, |_| wide_precision(problem, *precision)),
         backend: scenario.backend,
         gemm_chosen: scenario.quant.gemm.is_some(),
-        draft_tokens: 0,
+        draft_tokens: scenario.engine.draft_tokens,
+        wide,
     };
     let ops = models::op_lists(&setup).ok_or(missing)?;
     let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
@@ -224,7 +244,19 @@ pub fn worker(problem: &Problem, role: WorkerRole, parallel: Parallel) -> Result
         memory,
         fraction: scenario.engine.free_memory_fraction,
         max_seq_len: scenario.engine.max_seq_len,
+        draft: Draft { tokens: scenario.engine.draft_tokens, accepted: scenario.engine.draft_accepted },
+        is_wide: wide.is_some(),
     }))
+}
+
+/// SGLang's latent attention beside exchanged experts was measured in blocks of FP8 only.
+fn wide_precision(problem: &Problem, precision: Precision) -> Precision {
+    let choice = problem.scenario.quant;
+    if problem.scenario.backend != Backend::Sglang || problem.model.arch != "DeepseekV3ForCausalLM" {
+        return precision;
+    }
+    let fmha = choice.fmha.unwrap_or(FmhaQuant::Fp8Block);
+    Precision { fmha, kv: choice.kv.unwrap_or(KvQuant::Fp8), ..precision }
 }
 
 /// Tries every batch of one layout.
@@ -313,7 +345,7 @@ fn prefill_row(worker: &WorkerModel, batch: u32) -> Result<PrefillRow, Drop> {
 fn decode_row(worker: &WorkerModel, batch: u32, osl: u32) -> Result<DecodeRow, Drop> {
     let memory = checked(worker.decode_memory(batch))?;
     let timing = worker.decode(batch).map_err(Drop::Data)?;
-    let latency = timing.ms * disagg::DECODE_LATENCY;
+    let latency = timing.ms * disagg::DECODE_LATENCY / worker.draft().progress();
     let Parallel { pp, dp, .. } = worker.parallel;
     Ok(DecodeRow {
         parallel: worker.parallel,

@@ -3,6 +3,12 @@
 //! Formulas of in-flight batching and of separate prefill and decode workers as in the performance model
 //! of aiconfigurator 0.12.0 (see NOTICE).
 
+mod schedule;
+
+pub use schedule::{Draft, floor_div};
+
+use schedule::schedule;
+
 use crate::backend::Backend;
 use crate::kernel::{Gap, Timing};
 use crate::memory::{Fit, Load, MemoryModel, Role};
@@ -47,6 +53,8 @@ pub struct WorkerModel {
     /// Share of memory for the KV cache, in place of the backend's own.
     fraction: Option<f64>,
     max_seq_len: Option<u32>,
+    draft: Draft,
+    is_wide: bool,
     /// Decode attention at the mean KV length, by batch.
     attention: Vec<Option<Result<Timing, Gap>>>,
     /// Prefill attention of mixed steps, by requests in the step.
@@ -74,6 +82,10 @@ pub struct Parts {
     pub fraction: Option<f64>,
     /// KV slot length (TensorRT-LLM, aggregated).
     pub max_seq_len: Option<u32>,
+    /// Speculative decoding.
+    pub draft: Draft,
+    /// Whether its experts are reached by an all-to-all exchange.
+    pub is_wide: bool,
 }
 
 /// In-flight batching at one batch and context-token budget.
@@ -97,70 +109,11 @@ pub struct Agg {
     pub evidence: Evidence,
 }
 
-/// How a batch is scheduled over mixed and decode-only steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Schedule {
-    /// Steps to work through all prompts.
-    prompt_steps: f64,
-    mixed: f64,
-    mixed_decodes: u32,
-    decode_only: f64,
-    decode_batch: u32,
-    /// Mixed steps that count towards the ITL.
-    counted: f64,
-}
-
-/// Floor of the exact quotient of two positive numbers; plain division may round up to the next integer.
-pub fn floor_div(a: f64, b: f64) -> f64 {
-    ((a - a % b) / b).round()
-}
-
-fn schedule(backend: Backend, workload: Workload, batch: u32, ctx_tokens: u32) -> Schedule {
-    let Workload { isl, osl, .. } = workload;
-    let iterations = 1.0 + f64::from(osl.saturating_sub(1));
-    let prompt_steps = (f64::from(isl) * f64::from(batch) / f64::from(ctx_tokens)).ceil();
-    if batch <= 1 {
-        let decode_only = iterations - 1.0;
-        return Schedule {
-            prompt_steps,
-            mixed: 1.0,
-            mixed_decodes: 0,
-            decode_only,
-            decode_batch: 1,
-            counted: 0.0,
-        };
-    }
-    let left = batch.saturating_sub(ctx_tokens.div_ceil(isl)).max(1);
-    if prompt_steps >= iterations {
-        let spread = floor_div(f64::from(batch), prompt_steps / iterations).max(1.0) as u32;
-        let mixed_decodes = if backend == Backend::Vllm { left } else { spread };
-        let counted = prompt_steps;
-        return Schedule {
-            prompt_steps,
-            mixed: prompt_steps,
-            mixed_decodes,
-            decode_only: 0.0,
-            decode_batch: 0,
-            counted,
-        };
-    }
-    let counted = if backend == Backend::Vllm { prompt_steps } else { (prompt_steps - 3.0).max(1.0) };
-    let decode_only = iterations - prompt_steps;
-    Schedule {
-        prompt_steps,
-        mixed: prompt_steps,
-        mixed_decodes: left,
-        decode_only,
-        decode_batch: batch,
-        counted,
-    }
-}
-
 impl WorkerModel {
     /// A worker of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { parallel, backend, version, layers, workload, steps, memory, fraction, max_seq_len } =
-            parts;
+        let Parts { parallel, backend, version, layers, workload, steps, .. } = parts;
+        let Parts { memory, fraction, max_seq_len, draft, is_wide, .. } = parts;
         Self {
             parallel,
             backend,
@@ -171,6 +124,8 @@ impl WorkerModel {
             memory,
             fraction,
             max_seq_len,
+            draft,
+            is_wide,
             attention: Vec::new(),
             prefill_attention: Vec::new(),
         }
@@ -179,6 +134,21 @@ impl WorkerModel {
     /// Its bound operators.
     pub fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    /// Speculative decoding of this worker.
+    pub fn draft(&self) -> Draft {
+        self.draft
+    }
+
+    /// Whether its experts are reached by an all-to-all exchange.
+    pub fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// Tokens of a decode step of a batch, drafts included.
+    pub fn decode_tokens(&self, batch: u32) -> f64 {
+        f64::from(batch) * f64::from(self.draft.width())
     }
 
     /// KV length at the middle of the output.
@@ -194,7 +164,7 @@ impl WorkerModel {
         if let Some(known) = self.attention[at] {
             return known;
         }
-        let timing = self.steps.generation(f64::from(batch), self.mean_length(), Part::Attention);
+        let timing = self.steps.generation(self.decode_tokens(batch), self.mean_length(), Part::Attention);
         self.attention[at] = Some(timing);
         timing
     }
@@ -217,7 +187,7 @@ impl WorkerModel {
             return Ok(Timing::default());
         }
         let cached = f64::from(prefix) * f64::from(ctx_tokens / isl);
-        let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
+        let tokens = f64::from(ctx_tokens) + self.decode_tokens(decodes) - cached;
         let mut step = self.steps.context(1.0, tokens, cached, Part::Rest)?;
         if ctx_tokens > 0 {
             let attention = self.mixed_prefill_attention(f64::from(ctx_tokens.div_ceil(isl)))?;
@@ -234,7 +204,7 @@ impl WorkerModel {
         if batch == 0 {
             return Ok(Timing::default());
         }
-        let mut step = self.steps.generation(f64::from(batch), self.mean_length(), Part::Rest)?;
+        let mut step = self.steps.generation(self.decode_tokens(batch), self.mean_length(), Part::Rest)?;
         step.add(1.0, self.decode_attention(batch)?);
         Ok(step)
     }
@@ -242,7 +212,8 @@ impl WorkerModel {
     /// In-flight batching of `batch` requests, `ctx_tokens` of prefill per mixed step.
     pub fn agg(&mut self, batch: u32, ctx_tokens: u32) -> Result<Agg, Gap> {
         let Workload { isl, osl, .. } = self.workload;
-        let plan = schedule(self.backend, self.workload, batch, ctx_tokens);
+        let progress = self.draft.progress();
+        let plan = schedule(self.backend, self.workload, progress, batch, ctx_tokens);
         let mixed = self.mixed_step(ctx_tokens, plan.mixed_decodes)?;
         let decode =
             if plan.decode_batch > 0 { self.decode_step(plan.decode_batch)? } else { Timing::default() };
@@ -255,7 +226,7 @@ impl WorkerModel {
         };
         let counted = plan.counted + plan.decode_only;
         let itl_ms = if counted > 0.0 {
-            (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted
+            (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted / progress
         } else {
             0.0
         };
@@ -288,15 +259,18 @@ impl WorkerModel {
     pub fn agg_memory(&self, batch: u32, ctx_tokens: u32) -> (MemoryUse, Fit) {
         let Workload { isl, osl, .. } = self.workload;
         let requests = f64::from(batch);
-        let slot = f64::from(isl + osl);
-        let memory = if self.backend == Backend::Trtllm {
-            let slot = self.max_seq_len.map_or(slot, f64::from);
-            self.memory.at(Load { batch: requests, tokens: TRTLLM_STEP_TOKENS, slot })
+        let trtllm = self.backend == Backend::Trtllm;
+        let slot = self.max_seq_len.filter(|_| trtllm).map_or(f64::from(isl + osl), f64::from);
+        let at =
+            |tokens: f64, drafting: f64| self.memory.at(Load { batch: requests, tokens, drafting, slot });
+        let memory = if trtllm {
+            at(TRTLLM_STEP_TOKENS, TRTLLM_STEP_TOKENS)
         } else if batch > 1 {
             let decodes = requests - f64::from(ctx_tokens.div_ceil(isl));
-            self.memory.at(Load { batch: requests, tokens: decodes + f64::from(ctx_tokens), slot })
+            at(decodes + f64::from(ctx_tokens), decodes)
         } else {
-            self.memory.at(Load { batch: requests, tokens: f64::from(ctx_tokens), slot })
+            let (prompt, decode) = (at(f64::from(ctx_tokens), 0.0), at(1.0, 1.0));
+            if osl > 1 && decode.total() > prompt.total() { decode } else { prompt }
         };
         (memory, self.memory.fit(&memory, Role::Agg, &self.version, self.fraction))
     }
@@ -310,10 +284,10 @@ impl WorkerModel {
     /// Memory of a prefill worker (`osl` 1) or of a whole static batch, and whether it fits.
     pub fn prefill_memory(&self, batch: u32, osl: u32) -> (MemoryUse, Fit) {
         let Workload { isl, prefix, .. } = self.workload;
-        self.static_memory(batch, f64::from(isl - prefix) * f64::from(batch), osl)
+        self.static_memory(batch, f64::from(isl - prefix) * f64::from(batch), 0.0, osl)
     }
 
-    /// Latency of all decode steps of a batch, uncorrected.
+    /// Latency of all decode steps of a batch, uncorrected, as if no draft token were accepted.
     pub fn decode(&self, batch: u32) -> Result<Timing, Gap> {
         let Workload { isl, osl, .. } = self.workload;
         let later = osl.saturating_sub(1);
@@ -321,11 +295,11 @@ impl WorkerModel {
         if later == 0 {
             return Ok(total);
         }
-        let requests = f64::from(batch);
-        total.add(f64::from(later), self.steps.generation(requests, f64::from(isl + 1), Part::Rest)?);
+        let requests = self.decode_tokens(batch);
+        total.add(f64::from(later), self.steps.generation(requests, f64::from(isl + 1), Part::Steady)?);
         let mut at = 0;
         while at < later {
-            let attention = self.steps.generation(requests, f64::from(isl + at + 1), Part::Attention)?;
+            let attention = self.steps.generation(requests, f64::from(isl + at + 1), Part::Growing)?;
             total.add(f64::from(STRIDE.min(later - at)), attention);
             at += STRIDE;
         }
@@ -334,12 +308,12 @@ impl WorkerModel {
 
     /// Memory of a decode worker, and whether it fits.
     pub fn decode_memory(&self, batch: u32) -> (MemoryUse, Fit) {
-        self.static_memory(batch, f64::from(batch), self.workload.osl)
+        self.static_memory(batch, f64::from(batch), f64::from(batch), self.workload.osl)
     }
 
-    fn static_memory(&self, batch: u32, tokens: f64, osl: u32) -> (MemoryUse, Fit) {
+    fn static_memory(&self, batch: u32, tokens: f64, drafting: f64, osl: u32) -> (MemoryUse, Fit) {
         let slot = f64::from(self.workload.isl + osl);
-        let memory = self.memory.at(Load { batch: f64::from(batch), tokens, slot });
+        let memory = self.memory.at(Load { batch: f64::from(batch), tokens, drafting, slot });
         (memory, self.memory.fit(&memory, Role::Static, &self.version, self.fraction))
     }
 }

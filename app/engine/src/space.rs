@@ -1,23 +1,16 @@
 //! Which layouts, batches and step sizes a search tries.
 
+use std::collections::BTreeSet;
+
 use crate::backend::Backend;
 use crate::model::{Family, ModelSpec};
 use crate::models;
 use crate::parallel::Parallel;
+pub use crate::parallel::WorkerRole;
 use crate::quant::{Precision, Quant};
 use crate::scenario::{EngineOptions, Goal};
 use crate::system::SystemSpec;
-
-/// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WorkerRole {
-    /// Prefill and decode in the same steps.
-    Agg,
-    /// Prefill only.
-    Prefill,
-    /// Decode only.
-    Decode,
-}
+use crate::wide::Coverage;
 
 /// Largest batch that is tried.
 pub const MAX_BATCH: u32 = 512;
@@ -66,26 +59,40 @@ pub fn stages<'a>(
     }
 }
 
+/// What the layouts of a worker depend on, beside its role.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The model.
+    pub model: &'a ModelSpec,
+    /// GPU system.
+    pub system: &'a SystemSpec,
+    /// Engine.
+    pub backend: Backend,
+    /// Precisions it runs with.
+    pub precision: Precision,
+    /// Where experts can be reached by an all-to-all exchange.
+    pub wide: &'a Coverage,
+}
+
 /// Layouts of one worker, in the order that breaks ties.
-pub fn layouts(
-    model: &ModelSpec,
-    system: &SystemSpec,
-    backend: Backend,
-    role: WorkerRole,
-    stages: Stages,
-    precision: Precision,
-) -> Vec<Parallel> {
+pub fn layouts(ground: Ground<'_>, role: WorkerRole, stages: Stages) -> Vec<Parallel> {
+    let Ground { model, system, backend, precision, wide } = ground;
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
     let most = if model.has_expert_layout() || rack { 16 } else { 8 };
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
     let (one, experts) = (|| SIZES.into_iter().take(1), model.has_expert_layout());
     let of_experts = || sizes().filter(move |&size| experts || size == 1);
-    let (pp, largest): (&[u32], u32) = match stages {
-        Stages::One => (&[1], most),
-        Stages::Two => (&[1, 2], most),
-        Stages::Four => (&[1, 2, 4], most * 4),
+    let pp: &[u32] = match stages {
+        Stages::One => &[1],
+        Stages::Two => &[1, 2],
+        Stages::Four => &[1, 2, 4],
     };
+    let ladder = ladder(backend, role, wide);
+    let union = |sizes: &[u32], more: &[u32]| sizes.iter().chain(more).copied().collect::<BTreeSet<u32>>();
+    let fused: Vec<u32> = of_experts().collect();
+    let (dps, eps) = (union(&fused, &ladder.dp), union(&fused, &ladder.ep));
+    let gpus = union(&sizes().collect::<Vec<_>>(), &ladder.gpus);
     let splits =
         backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
     let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
@@ -93,15 +100,17 @@ pub fn layouts(
     let mut out = Vec::new();
     for tp in sizes() {
         for &pp in pp {
-            for dp in of_experts() {
+            for &dp in &dps {
                 for moe_tp in of_experts() {
-                    for moe_ep in of_experts() {
+                    for &moe_ep in &eps {
                         for &cp in &cp {
                             let parallel = Parallel { tp, pp, dp, moe_tp, moe_ep, cp };
-                            let legal = parallel.gpus() <= largest
+                            // Stages that the user opened come on top of the usual sizes.
+                            let unit = if stages == Stages::Four { pp } else { 1 };
+                            let legal = gpus.contains(&(parallel.gpus() / unit))
                                 && models::is_legal(model, parallel, blocks)
                                 && backend_allows(backend, parallel)
-                                && moe_ep <= system.gpus_per_node;
+                                && (moe_ep <= system.gpus_per_node || wide.plan(role, parallel).is_some());
                             if legal {
                                 out.push(parallel);
                             }
@@ -112,6 +121,31 @@ pub fn layouts(
         }
     }
     out
+}
+
+/// Sizes that experts over several nodes add.
+#[derive(Default)]
+struct Ladder {
+    gpus: Vec<u32>,
+    dp: Vec<u32>,
+    ep: Vec<u32>,
+}
+
+/// Larger workers, where experts over several nodes were measured.
+fn ladder(backend: Backend, role: WorkerRole, wide: &Coverage) -> Ladder {
+    let covered: Vec<u32> = wide.across_nodes(role).into_iter().collect();
+    if covered.is_empty() {
+        return Ladder::default();
+    }
+    let powers = |from: u32, to: u32| {
+        std::iter::successors(Some(from), |size| Some(size * 2)).take_while(|&size| size <= to).collect()
+    };
+    let most = if role == WorkerRole::Prefill { 32 } else { 64 };
+    match backend {
+        Backend::Trtllm => Ladder { gpus: powers(2, most), dp: powers(2, most), ep: powers(2, most) },
+        Backend::Sglang => Ladder { gpus: powers(8, most), dp: powers(1, most), ep: powers(8, most) },
+        Backend::Vllm => Ladder { gpus: covered.clone(), dp: covered.clone(), ep: covered },
+    }
 }
 
 /// What an engine cannot combine.

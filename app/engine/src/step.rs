@@ -19,6 +19,10 @@ pub enum Part {
     Attention,
     /// All but the attention kernel.
     Rest,
+    /// What takes longer the longer the sequences are.
+    Growing,
+    /// What does not.
+    Steady,
 }
 
 impl Part {
@@ -27,6 +31,8 @@ impl Part {
             Self::All => true,
             Self::Attention => kernel.part == StepPart::Attention,
             Self::Rest => kernel.part != StepPart::Attention,
+            Self::Growing => kernel.grows,
+            Self::Steady => !kernel.grows,
         }
     }
 }

@@ -43,6 +43,7 @@ impl<'a> Binder<'a> {
             name: op.name.as_str().into(),
             count: op.count,
             part,
+            grows: op.grows(),
             label: op.kind.label(),
             token_divisor: f64::from(op.token_divisor),
             seq_split: f64::from(op.seq_split),
@@ -78,6 +79,9 @@ impl<'a> Binder<'a> {
             OpKind::Msa(block) => self.msa(block),
             OpKind::Dsv4(block) => self.dsv4(block),
             OpKind::StreamMix(mix) => self.stream_mix(mix),
+            OpKind::Exchange(exchange) => self.exchange(*exchange),
+            OpKind::WideMoe(experts) => self.wide_moe(*experts),
+            OpKind::WideMla { .. } => self.wide_mla(kind).ok_or(missing)?,
             OpKind::Overlap { a, b } => Ok(Arc::new(Overlap { a: self.bind_all(a)?, b: self.bind_all(b)? })),
             OpKind::Fallback { primary, otherwise } => {
                 let primary: Vec<Kernel> = self.bind(primary).into_iter().collect();

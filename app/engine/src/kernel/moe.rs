@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use perf_data::Key;
+
 use super::comm::{Collective, Sequence};
 use super::{Binder, Gap, Measure, Nothing, Roofline, Shape, Timing};
 use crate::backend::Backend;
-use crate::ops::{self, CommQuant, Dispatch, Experts};
+use crate::ops::{self, CommQuant, Dispatch, Experts, WideExperts};
 use crate::perf::Part;
 use crate::perf::curve::Curve;
 use crate::perf::grid::Miss;
-use crate::quant::Quant;
+use crate::quant::{Pipe, Quant};
 
 /// Small batches of gated 4-bit experts have a kernel of their own up to this many tokens.
 const LOW_LATENCY_TOKENS: f64 = 128.0;
@@ -111,6 +113,63 @@ impl Binder<'_> {
         }
         let bandwidth = self.db().system().mem_bw_bytes_per_sec;
         Ok(Arc::new(Moe { curve: all, low_latency, shape, flops, bandwidth }))
+    }
+
+    /// Experts behind an all-to-all exchange; engines other than SGLang also have those of the ordinary table.
+    pub(super) fn wide_moe(self, wide: WideExperts) -> Result<Arc<dyn Measure>, Gap> {
+        let shape = wide.experts;
+        if let Some(curve) = self.wide_curve(wide) {
+            let speed = match shape.quant.pipe() {
+                Pipe::Bf16 => 1.0,
+                Pipe::Int8 | Pipe::Fp8 => 2.0,
+                Pipe::Fp4 => 4.0,
+            };
+            let flops = self.peak(Pipe::Bf16)? * speed;
+            let bandwidth = self.db().system().mem_bw_bytes_per_sec;
+            return Ok(Arc::new(Moe { curve: Some(curve), low_latency: None, shape, flops, bandwidth }));
+        }
+        if wide.backend == Backend::Sglang { Err(Gap::NoData("routed experts")) } else { self.moe(shape) }
+    }
+
+    fn wide_curve(self, wide: WideExperts) -> Option<Curve> {
+        let WideExperts { experts: shape, is_context, backend } = wide;
+        let Experts { topk, experts, hidden, inter, moe_ep, quant, .. } = shape;
+        let sized = |rest: &[Key], slots: bool| {
+            let slots = slots.then_some(Part::Int(experts));
+            let want = [Part::Int(topk), Part::Int(experts)].into_iter().chain(slots);
+            let want: Vec<Part<'_>> = want.chain([hidden, inter, 1, moe_ep].map(Part::Int)).collect();
+            crate::perf::matches(rest, &want)
+        };
+        // SGLang's collector has a table for each phase, TensorRT-LLM's one for both and several kernels.
+        let (table, kernel) = if backend == Backend::Trtllm {
+            let sm = self.db().system().sm_version.unwrap_or(0);
+            let wanted = if sm >= 100 && quant == Quant::Fp8Block { "deepgemm" } else { "moe_torch_flow" };
+            let kernels: Vec<&str> =
+                self.db().slices("wideep_moe").filter_map(|slice| slice.key[0].as_text()).collect();
+            let kernel = if kernels.contains(&wanted) { Some(wanted) } else { kernels.into_iter().min() };
+            ("wideep_moe", Some(kernel?))
+        } else {
+            (if is_context { "wideep_context_moe" } else { "wideep_generation_moe" }, None)
+        };
+        let lead = usize::from(kernel.is_some());
+        let rows = || {
+            self.db().slices(table).filter(move |slice| {
+                kernel.is_none_or(|kernel| Part::Text(kernel).is(&slice.key[0]))
+                    && Part::Text(quant.name()).is(&slice.key[lead])
+            })
+        };
+        // A distribution that was not collected at all is read from the uniform rows, else from the first.
+        let named = |name: &'static str| rows().any(|slice| Part::Text(name).is(&slice.key[lead + 1]));
+        let distribution = [shape.distribution, "uniform"].into_iter().find(|name| named(name));
+        let distribution = match distribution {
+            Some(name) => name,
+            None => rows().next()?.key[lead + 1].as_text()?,
+        };
+        let slice = rows().find(|slice| {
+            Part::Text(distribution).is(&slice.key[lead + 1])
+                && sized(&slice.key[lead + 2..], kernel.is_some())
+        })?;
+        Curve::new(slice.grid.levels.first()?.keys.clone(), slice.grid.values.clone())
     }
 
     /// The collectives that bring tokens to their experts (`pre`) or back.

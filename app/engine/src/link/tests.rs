@@ -98,11 +98,14 @@ fn finite() -> impl Strategy<Value = f64> {
 prop_compose! {
     fn options()(chunked_prefill in any::<bool>(), free_memory_fraction in proptest::option::of(finite()),
                  max_seq_len in any::<Option<u32>>(), pipeline in any::<bool>(),
+                 draft_tokens in any::<u32>(), draft_accepted in finite(),
                  gemm in proptest::option::of(proptest::sample::select(Quant::ALL)),
                  kv in proptest::option::of(proptest::sample::select(KvQuant::ALL)),
                  fmha in proptest::option::of(proptest::sample::select(FmhaQuant::ALL)))
                  -> (EngineOptions, QuantChoice) {
-        (EngineOptions { chunked_prefill, free_memory_fraction, max_seq_len, pipeline }, QuantChoice { gemm, kv, fmha })
+        let quant = QuantChoice { gemm, kv, fmha };
+        let engine = EngineOptions { chunked_prefill, free_memory_fraction, max_seq_len, pipeline, draft_tokens, draft_accepted };
+        (engine, quant)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::llama::gather_kv;
 use super::setup::{Heads, KvCache, List, Phase, Setup};
+use super::{deepseek_wide, wide};
 use crate::backend::Backend;
 use crate::model::{Mla, ModelSpec};
 use crate::ops::{ATTENTION, Op, OpKind};
@@ -11,21 +12,21 @@ use crate::quant::Quant;
 const DISTRIBUTION: &str = "power_law_1.01";
 
 /// Widths shared by all members of the family.
-const Q_LORA: u32 = 1536;
-const KV_LORA: u32 = 512;
-const NOPE: u32 = 128;
-const ROPE: u32 = 64;
-const VALUE: u32 = 128;
+pub(super) const Q_LORA: u32 = 1536;
+pub(super) const KV_LORA: u32 = 512;
+pub(super) const NOPE: u32 = 128;
+pub(super) const ROPE: u32 = 64;
+pub(super) const VALUE: u32 = 128;
 /// Heads of the measured kernels at TP 1.
-const KERNEL_HEADS: u32 = 128;
+pub(super) const KERNEL_HEADS: u32 = 128;
 
 /// Precisions of the projections around attention.
-struct Modes {
-    query: Quant,
-    kv: Quant,
-    out: Quant,
-    down: Quant,
-    shared: Quant,
+pub(super) struct Modes {
+    pub query: Quant,
+    pub kv: Quant,
+    pub out: Quant,
+    pub down: Quant,
+    pub shared: Quant,
 }
 
 fn modes(setup: &Setup<'_>) -> Modes {
@@ -44,34 +45,56 @@ fn modes(setup: &Setup<'_>) -> Modes {
 
 /// Operators of one phase.
 pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
-    let ModelSpec { hidden, vocab, moe_ffn, .. } = *setup.model;
-    let tp = setup.parallel.tp;
+    let ModelSpec { hidden, vocab, .. } = *setup.model;
     let depth = setup.depth(phase);
     let layers = f64::from(setup.model.layers) * depth;
     let modes = modes(&setup);
     let mut out = List::new(setup, phase);
+    match (setup.wide, setup.backend) {
+        (Some(_), Backend::Trtllm) => return deepseek_wide::trtllm(out, &modes),
+        (Some(_), Backend::Sglang) => return deepseek_wide::sglang(out, &modes),
+        _ => {}
+    }
     out.embedding(depth, vocab, hidden);
     out.norm("add_norm_1", layers);
     attention_block(&mut out, &modes, layers);
     gather_kv(&mut out);
     out.norm("add_norm_2", layers);
-    let mut shared = out.branch();
-    let names = ["shared_gate_up_gemm", "shared_act_gate", "shared_ffn2_gemm"];
-    shared.gemm(names[0], layers, 2 * moe_ffn / tp, hidden, modes.shared);
-    shared.elementwise(names[1], layers, 2 * moe_ffn / tp, moe_ffn / tp);
-    shared.gemm(names[2], layers, hidden, moe_ffn / tp, modes.shared);
-    let mut routed = out.branch();
-    routed.routed(layers, DISTRIBUTION, setup.parallel.cp);
-    match phase {
-        Phase::Context => out.extend(shared).extend(routed),
-        Phase::Generation => out.overlap("moe_overlap", routed, shared),
-    };
+    experts(&mut out, &modes, layers);
     out.logits(depth);
     if setup.backend == Backend::Vllm {
         out.all_reduce("tp_allreduce", 2.0 * layers).unsplit();
     }
     out.p2p(depth).unsplit();
     out.into_ops()
+}
+
+/// Shared and routed experts, as this phase reaches them.
+pub(super) fn experts(out: &mut List<'_>, modes: &Modes, layers: f64) {
+    match out.transport() {
+        Some(transport) => {
+            let shared = wide::Shared::of(&out.setup, modes.shared);
+            wide::experts(out, transport, layers, DISTRIBUTION, Some(shared));
+        }
+        None => fused_experts(out, modes, layers),
+    }
+}
+
+/// Shared and routed experts of one node's collectives.
+fn fused_experts(out: &mut List<'_>, modes: &Modes, layers: f64) {
+    let ModelSpec { hidden, moe_ffn, .. } = *out.setup.model;
+    let tp = out.setup.parallel.tp;
+    let mut shared = out.branch();
+    let names = ["shared_gate_up_gemm", "shared_act_gate", "shared_ffn2_gemm"];
+    shared.gemm(names[0], layers, 2 * moe_ffn / tp, hidden, modes.shared);
+    shared.elementwise(names[1], layers, 2 * moe_ffn / tp, moe_ffn / tp);
+    shared.gemm(names[2], layers, hidden, moe_ffn / tp, modes.shared);
+    let mut routed = out.branch();
+    routed.routed(layers, DISTRIBUTION, out.setup.parallel.cp);
+    match out.phase {
+        Phase::Context => out.extend(shared).extend(routed),
+        Phase::Generation => out.overlap("moe_overlap", routed, shared),
+    };
 }
 
 /// The attention block: measured as a whole where one precision holds throughout, else part by part.

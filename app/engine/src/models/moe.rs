@@ -2,6 +2,8 @@
 
 use super::llama::gather_kv;
 use super::setup::{Heads, KvCache, KvTerm, List, Phase, Setup};
+use super::wide;
+use crate::backend::Backend;
 use crate::model::ModelSpec;
 use crate::ops::Op;
 
@@ -32,20 +34,30 @@ pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
     } else {
         layers
     };
-    out.embedding(depth, vocab / tp, hidden);
+    let transport = out.transport();
+    // SGLang keeps the whole embedding on each of these ranks, so that nothing is to be reduced.
+    let replicated = setup.wide.is_some() && setup.backend == Backend::Sglang;
+    out.embedding(depth, if replicated { vocab } else { vocab / tp }, hidden);
     out.norm("add_norm_1", layers);
     out.gemm("qkv_gemm", layers, query + 2 * size * kv, hidden, gemm);
     out.attention(full, attention(0));
     gather_kv(&mut out);
     out.gemm("proj_gemm", layers, hidden, query, gemm).low_input();
     out.norm("add_norm_2", layers);
-    out.routed(layers, DISTRIBUTION, cp);
+    match transport {
+        Some(transport) => wide::experts(&mut out, transport, layers, DISTRIBUTION, None),
+        None => {
+            out.routed(layers, DISTRIBUTION, cp);
+        }
+    }
     // The publisher leaves the logits of a prefill step out.
     if phase == Phase::Generation {
         out.logits(depth);
     }
-    out.all_reduce("embedding_ar", depth);
-    out.p2p(depth);
+    if !replicated {
+        out.all_reduce("embedding_ar", depth);
+        out.p2p(depth);
+    }
     out.into_ops()
 }
 

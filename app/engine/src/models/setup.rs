@@ -2,7 +2,9 @@
 
 use crate::backend::Backend;
 use crate::model::ModelSpec;
-use crate::ops::{ATTENTION, Collective, CommQuant, Dispatch, Experts, LOGITS, Op, OpKind};
+use crate::ops::{
+    ATTENTION, Collective, CommQuant, Dispatch, Experts, LOGITS, Op, OpKind, Transport, WideEp,
+};
 use crate::parallel::Parallel;
 use crate::quant::{Precision, Quant};
 
@@ -30,6 +32,8 @@ pub struct Setup<'a> {
     pub gemm_chosen: bool,
     /// Draft tokens of speculative decoding; 0 is off.
     pub draft_tokens: u32,
+    /// All-to-all exchange around the experts; none is the collectives of one node.
+    pub wide: Option<WideEp>,
 }
 
 impl Setup<'_> {
@@ -101,6 +105,12 @@ impl<'a> List<'a> {
     /// Whether this is the prefill list.
     pub fn is_context(&self) -> bool {
         self.phase == Phase::Context
+    }
+
+    /// How this phase exchanges tokens with the experts by all-to-all; none is the collectives of one node.
+    pub fn transport(&self) -> Option<Transport> {
+        let wide = self.setup.wide?;
+        if self.is_context() { wide.context } else { wide.generation }
     }
 
     /// The finished list.

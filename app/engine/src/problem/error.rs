@@ -105,6 +105,8 @@ pub enum Field {
     RequestLatency,
     FreeMemoryFraction,
     MaxSeqLen,
+    DraftTokens,
+    DraftAccepted,
 }
 
 impl std::fmt::Display for Field {
@@ -126,6 +128,8 @@ impl std::fmt::Display for Field {
             Self::RequestLatency => "request latency",
             Self::FreeMemoryFraction => "memory fraction",
             Self::MaxSeqLen => "max sequence length",
+            Self::DraftTokens => "draft tokens",
+            Self::DraftAccepted => "accepted draft tokens",
         })
     }
 }

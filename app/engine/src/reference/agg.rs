@@ -53,7 +53,7 @@ fn points(scenario: &Scenario, worker: &mut WorkerModel, stages: &mut Stages) ->
             }
             // Points that spend the same share of their steps on prefill count once.
             let ratio = f64::from(isl) * f64::from(batch) / f64::from(ctx_tokens) / f64::from(osl);
-            if ratio > 1.0 {
+            if ratio > 1.0 && worker.draft().tokens == 0 {
                 let per_step = floor_div(f64::from(batch), ratio);
                 if per_step > 1.0 && visited.contains(&per_step) {
                     continue;

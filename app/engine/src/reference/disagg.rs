@@ -32,6 +32,7 @@ struct Static {
     requests_per_sec: f64,
     requests_per_sec_per_gpu: f64,
     per_user: f64,
+    is_wide: bool,
     memory: MemoryUse,
     evidence: Evidence,
 }
@@ -68,8 +69,24 @@ fn static_row(worker: &WorkerModel, batch: u32, latency: f64, itl_ms: f64, memor
         // Context parallel ranks are not counted here by the reference.
         requests_per_sec_per_gpu: r3(rate / f64::from(tp * pp * dp)),
         per_user: if itl_ms > 0.0 { r3(1000.0 / itl_ms) } else { 0.0 },
+        is_wide: worker.is_wide(),
         memory,
         evidence: Evidence::default(),
+    }
+}
+
+/// The rounded row of a decode worker whose requests advance by several tokens a step.
+fn drafted(worker: &WorkerModel, row: Static) -> Static {
+    if worker.draft().tokens == 0 {
+        return row;
+    }
+    let progress = worker.draft().progress();
+    Static {
+        itl_ms: r3(row.itl_ms / progress),
+        requests_per_sec: r3(row.requests_per_sec * progress),
+        requests_per_sec_per_gpu: r3(row.requests_per_sec_per_gpu * progress),
+        per_user: r3(row.per_user * progress),
+        ..row
     }
 }
 
@@ -104,7 +121,7 @@ fn decode_rows(worker: &WorkerModel, osl: u32, found: &mut Found) -> Vec<Static>
         stages.measured += 1;
         let latency = timing.ms * disagg::DECODE_LATENCY;
         let row = static_row(worker, batch, latency, latency / f64::from(osl - 1), memory);
-        rows.push(Static { evidence: evidence(timing), ..row });
+        rows.push(drafted(worker, Static { evidence: evidence(timing), ..row }));
     }
     found.tally.decode.push(stages);
     rows
@@ -176,7 +193,8 @@ fn best_rows(
         for decode in group.iter().take(DECODES) {
             for prefill in &fast {
                 // SGLang moves a KV cache only between workers of equal tensor parallel size.
-                if scenario.backend == Backend::Sglang && prefill.parallel.tp != decode.parallel.tp {
+                let apart = prefill.parallel.tp != decode.parallel.tp && !prefill.is_wide && !decode.is_wide;
+                if scenario.backend == Backend::Sglang && apart {
                     continue;
                 }
                 let Some(workers) = matcher.best(prefill, decode) else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Found, Member, Row, Shape};
+use super::{Found, Member, Node, Row, Shape};
 use crate::point::{Layout, Point, Worker};
 use crate::rows::FixedPoints;
 use crate::scenario::{Goal, Scenario};
@@ -12,6 +12,8 @@ use crate::view::frontier;
 const TOP: usize = 5;
 /// Largest replica, GPUs.
 const LARGEST_REPLICA: u32 = 128;
+/// Largest replica where experts are exchanged across nodes, GPUs.
+const LARGEST_WIDE_REPLICA: u32 = 512;
 /// Largest worker that a load target considers, GPUs.
 const LARGEST_LOAD_WORKER: u32 = 64;
 
@@ -66,13 +68,16 @@ pub(super) fn worker_budgets(scenario: &Scenario, gpus_per_node: u32) -> Vec<u32
 }
 
 /// Replica sizes that disaggregated serving may have, ascending; none when it is not searched at all.
-pub(super) fn replica_sizes(scenario: &Scenario, gpus_per_node: u32) -> Option<Vec<u32>> {
+pub(super) fn replica_sizes(scenario: &Scenario, node: Node) -> Option<Vec<u32>> {
     let budget = match scenario.goal {
         Goal::Gpus(gpus) => gpus,
-        Goal::RequestRate(_) | Goal::Concurrency(_) => gpus_per_node,
+        Goal::RequestRate(_) | Goal::Concurrency(_) => node.gpus,
     };
     if budget < 2 || !scenario.serving.disagg() {
         return None;
+    }
+    if node.smallest_wide.is_some_and(|gpus| gpus <= budget) {
+        return Some((1..=budget.min(LARGEST_WIDE_REPLICA)).collect());
     }
     let sizes = [1, 2, 4].into_iter().chain((8..=LARGEST_REPLICA).step_by(8));
     Some(sizes.filter(|&size| size <= budget).collect())

@@ -76,7 +76,8 @@ fn add(step: &mut StepTime, kernel: &Kernel, shape: Shape, share: f64) -> Option
 }
 
 fn decode_breakdown(worker: &WorkerModel, batch: u32) -> Option<StepTime> {
-    let calls = worker.steps().generation_calls(f64::from(batch), worker.mean_length(), Part::All).ok()?;
+    let tokens = worker.decode_tokens(batch);
+    let calls = worker.steps().generation_calls(tokens, worker.mean_length(), Part::All).ok()?;
     breakdown(StepKind::Decode, calls, 1.0)
 }
 
@@ -88,7 +89,7 @@ fn mixed_breakdown(
 ) -> Option<StepTime> {
     let (isl, prefix) = (workload.isl, f64::from(workload.prefix));
     let cached = prefix * f64::from(ctx_tokens / isl);
-    let tokens = f64::from(ctx_tokens) + f64::from(decodes) - cached;
+    let tokens = f64::from(ctx_tokens) + worker.decode_tokens(decodes) - cached;
     let steps = worker.steps();
     let mut step =
         breakdown(StepKind::Mixed, steps.context_calls(1.0, tokens, cached, Part::Rest).ok()?, 1.0)?;
@@ -98,7 +99,9 @@ fn mixed_breakdown(
     attention.ops.iter_mut().for_each(|op| op.name = format!("prefill_{}", op.name));
     let mut parts = vec![attention];
     if decodes > 0 {
-        let calls = steps.generation_calls(f64::from(decodes), worker.mean_length(), Part::Attention).ok()?;
+        let calls = steps
+            .generation_calls(worker.decode_tokens(decodes), worker.mean_length(), Part::Attention)
+            .ok()?;
         let mut attention = breakdown(StepKind::Mixed, calls, 1.0)?;
         attention.ops.iter_mut().for_each(|op| op.name = format!("decode_{}", op.name));
         parts.push(attention);
