@@ -181,3 +181,55 @@ impl Binder<'_> {
 fn table_name(layer: &str, step: DeltaStep) -> String {
     if step == DeltaStep::Generation { format!("{layer}_generation") } else { layer.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KERNEL: DeltaKernel = DeltaKernel {
+        kernel: "any",
+        work: DeltaWork::Recurrence,
+        step: DeltaStep::Generation,
+        hidden: 1024,
+        conv: 4,
+        key_heads: 2,
+        key_size: 8,
+        value_heads: 4,
+        value_size: 16,
+    };
+
+    fn formula(layer: Layer, kernel: DeltaKernel) -> Delta {
+        Delta { table: None, traffic: Traffic { layer, kernel, bandwidth: 1e3 } }
+    }
+
+    fn ms(delta: &Delta, batch: f64, seq: f64) -> f64 {
+        delta.latency(Shape { tokens: 0.0, batch, seq, prefix: 0.0 }, 0.0).unwrap().ms
+    }
+
+    #[test]
+    fn decoding_does_not_depend_on_the_length() {
+        let delta = formula(Layer::Gated, KERNEL);
+        // Keys, queries and values of a token are 96 elements, its output 64, the state 512.
+        assert_eq!(ms(&delta, 3.0, 100.0), 3.0 * (2.0 * (96.0 + 64.0) + 8.0 * 512.0));
+        assert_eq!(ms(&delta, 3.0, 100.0), ms(&delta, 3.0, 9000.0));
+    }
+
+    #[test]
+    fn prefill_writes_the_state_after_every_chunk() {
+        let chunks = DeltaKernel { work: DeltaWork::Chunks, step: DeltaStep::Context, ..KERNEL };
+        let delta = formula(Layer::Gated, chunks);
+        let extra = ms(&delta, 2.0, 128.0) - ms(&delta, 2.0, 127.0);
+        // One token of each sequence and one more state of each.
+        assert_eq!(extra, 2.0 * (2.0 * (96.0 + 64.0) + 2.0 * 512.0 * 2.0));
+    }
+
+    #[test]
+    fn rows_of_a_verifying_step_are_drafted_tokens() {
+        let verify = DeltaKernel { work: DeltaWork::Verification, step: DeltaStep::Verify(8), ..KERNEL };
+        let delta = formula(Layer::Kimi, verify);
+        let request = 10.0 * 8.0 * 64.0 + 2048.0 + 2048.0 * 8.0;
+        assert_eq!(ms(&delta, 80.0, 5000.0), 10.0 * request);
+        // A part of a block is a block.
+        assert_eq!(ms(&delta, 1.0, 5000.0), request);
+    }
+}

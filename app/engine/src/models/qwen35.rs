@@ -119,10 +119,9 @@ fn feed_forward(out: &mut List<'_>, gdn: &Gdn, modes: GdnModes, layer: &str, lay
     let exchange = |pre| OpKind::MoeDispatch(routing::dispatch(out, hidden, pre, true));
     let (before, after) = (exchange(true), exchange(false));
     if !sglang || out.setup.parallel.dp > 1 {
-        let divisor = if context { tp } else { 1 };
         // SGLang exchanges decoded tokens before the two branches split.
         let target = if sglang && !context { &mut *out } else { &mut routed };
-        target.whole(name("moe_pre_dispatch"), layers, 1, before).divided(divisor);
+        target.whole(name("moe_pre_dispatch"), layers, 1, before);
     }
     let experts = routing::experts(&out.setup, hidden, DISTRIBUTION);
     routed.whole(name("moe"), layers, 1, OpKind::Moe(experts));

@@ -110,3 +110,58 @@ fn projectors(out: &mut Encoder, vit: &Vit) {
         out.all_reduce("projector_ar", instances, outer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn vit() -> &'static Vit {
+        Catalog::embedded().model("Qwen/Qwen3-VL-8B-Instruct").unwrap().vit.as_ref().unwrap()
+    }
+
+    fn shape(ops: &[Op], name: &str) -> (f64, u32, u32) {
+        let op = ops.iter().find(|op| op.name == name).unwrap();
+        match op.kind {
+            OpKind::Gemm { n, k, .. } => (op.count, n, k),
+            OpKind::EncoderAttention { heads, head_dim, .. } => (op.count, heads, head_dim),
+            OpKind::AllReduce { hidden, gpus } => (op.count, hidden, gpus),
+            OpKind::Nccl { elements, gpus, .. } => (op.count, elements as u32, gpus),
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ranks_that_share_images_hold_all_weights() {
+        let ops = operators(vit(), 4, Sharing::Images);
+        assert_eq!(shape(&ops, "qkv_gemm"), (27.0, 3 * 1152, 1152));
+        assert_eq!(shape(&ops, "attention"), (27.0, 16, 72));
+        assert_eq!(shape(&ops, "ar_1"), (27.0, 1152, 1));
+        assert_eq!(shape(&ops, "projector_fc0_gemm"), (4.0, 4608, 4608));
+        assert_eq!(shape(&ops, "projector_fc1_gemm"), (4.0, 4096, 4608));
+        assert_eq!(shape(&ops, "dp_all_gather"), (1.0, 4096 * 4 * 4, 4));
+        assert_eq!(ops.len(), 11 + 4 + 1);
+    }
+
+    #[test]
+    fn ranks_that_share_weights_split_every_layer() {
+        let ops = operators(vit(), 4, Sharing::Weights);
+        assert_eq!(shape(&ops, "qkv_gemm"), (27.0, 3 * 1152 / 4, 1152));
+        assert_eq!(shape(&ops, "attention"), (27.0, 4, 72));
+        assert_eq!(shape(&ops, "ffn2_gemm"), (27.0, 1152, 4304 / 4));
+        assert_eq!(shape(&ops, "ar_2"), (27.0, 1152, 4));
+        assert_eq!(shape(&ops, "projector_fc0_gemm"), (4.0, 4608 / 4, 4608));
+        assert_eq!(shape(&ops, "projector_fc1_gemm"), (4.0, 4096, 4608 / 4));
+        assert_eq!(shape(&ops, "projector_ar"), (4.0, 4096, 4));
+        assert!(!ops.iter().any(|op| op.name == "dp_all_gather"));
+    }
+
+    #[test]
+    fn images_are_rounded_to_whole_merged_patches() {
+        let of = |height, width| ImageTokens::of(vit(), height, width);
+        assert_eq!(of(1024, 1024), ImageTokens { patches: 64 * 64, merged: 32 * 32 });
+        // 1080 / 32 = 33.75, 1920 / 32 = 60.
+        assert_eq!(of(1080, 1920), ImageTokens { patches: 4 * 34 * 60, merged: 34 * 60 });
+        assert_eq!(of(1, 48), ImageTokens { patches: 8, merged: 2 });
+    }
+}
