@@ -8,8 +8,8 @@ use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
 use crate::quant::{FmhaQuant, KvQuant, Pipe};
 
-/// The attention kernel that was measured.
-const KERNEL: &str = "flashinfer";
+/// Attention kernels, the preferred one first; Blackwell was measured with its own.
+const KERNELS: [&str; 2] = ["flashinfer", "trtllm_mla"];
 /// Decode attention runs in FP8 from this compute capability on.
 const FP8_SM: u32 = 89;
 
@@ -137,21 +137,27 @@ impl Binder<'_> {
         let OpKind::WideMla { heads, fmha, kv, cp } = *kind else { return None };
         let system = self.db().system();
         let heads = f64::from(heads);
-        let (kernel, kv_key) = (Part::Text(KERNEL), Part::Text(kv.name()));
+        let kv_key = Part::Text(kv.name());
         let sol = |fmha: FmhaQuant| {
             let (flops, attention_flops) = (self.peak(fmha.pipe())?, self.peak(Pipe::Bf16)?);
             let bandwidth = system.mem_bw_bytes_per_sec;
             Ok(Sol { flops, attention_flops, bandwidth, bytes: fmha.bytes() })
         };
+        let table = |name: &str, rest: &[Part<'_>], sqrt_axis| {
+            KERNELS.iter().find_map(|kernel| {
+                let key: Vec<Part<'_>> =
+                    [Part::Text(kernel)].into_iter().chain(rest.iter().copied()).collect();
+                self.db().grid(name, &key, sqrt_axis)
+            })
+        };
         if let Some(fmha) = fmha {
-            let table =
-                self.db().grid("wideep_context_mla", &[kernel, Part::Text(fmha.name()), kv_key], Some(1))?;
+            let table = table("wideep_context_mla", &[Part::Text(fmha.name()), kv_key], Some(1))?;
             let cp = f64::from(cp);
             return Some(
                 sol(fmha).map(|sol| Arc::new(Context { table, sol, heads, cp }) as Arc<dyn Measure>),
             );
         }
-        let table = self.db().grid("wideep_generation_mla", &[kernel, kv_key], None)?;
+        let table = table("wideep_generation_mla", &[kv_key], None)?;
         let fp8 = kv == KvQuant::Fp8 && system.sm_version.is_some_and(|sm| sm >= FP8_SM);
         let sol = sol(if fp8 { FmhaQuant::Fp8 } else { FmhaQuant::Bf16 });
         Some(sol.map(|sol| Arc::new(Generation { table, sol, heads }) as Arc<dyn Measure>))
