@@ -32,8 +32,8 @@ fn suite(name: &'static str) {
     for case in golden["cases"].as_array().expect("cases") {
         let kwargs = &case["kwargs"];
         let model = Catalog::embedded().model(model_id(text(kwargs, "model_path")));
-        if !model.is_some_and(|model| engine::models::is_built(model.family)) {
-            report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
+        if model.is_none() {
+            report.not_built("models outside the catalogue");
             continue;
         }
         let mode = text(kwargs, "mode");

@@ -84,8 +84,8 @@ fn case_of(case: &Value, report: &mut Report) {
         return report.not_built("modes of later releases");
     };
     let model = Catalog::embedded().model(&scenario.model);
-    if !model.is_some_and(|model| engine::models::is_built(model.family)) {
-        return report.not_built(model.map_or("models outside the catalogue", |model| model.family.name()));
+    if model.is_none() {
+        return report.not_built("models outside the catalogue");
     }
     report.case(id);
     let mut search = match tests::problem(&scenario) {

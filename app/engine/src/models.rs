@@ -34,9 +34,9 @@ struct Knowledge {
     kv_cache: fn(&Setup<'_>) -> KvCache,
 }
 
-/// Knowledge of a family; none when this build does not have it.
-fn knowledge(family: Family) -> Option<Knowledge> {
-    Some(match family {
+/// Knowledge of a family.
+fn knowledge(family: Family) -> Knowledge {
+    match family {
         Family::Llama | Family::Qwen3Vl => Knowledge { list: llama::list, kv_cache: llama::kv_cache },
         Family::Moe | Family::Qwen3VlMoe => Knowledge { list: moe::list, kv_cache: moe::kv_cache },
         Family::Deepseek | Family::KimiK25 => {
@@ -52,24 +52,18 @@ fn knowledge(family: Family) -> Option<Knowledge> {
         Family::DeepseekV32 => Knowledge { list: deepseek_v32::list, kv_cache: deepseek_v32::kv_cache },
         Family::DeepseekV4 => Knowledge { list: deepseek_v4::list, kv_cache: deepseek_v4::kv_cache },
         Family::MinimaxM3 => Knowledge { list: minimax_m3::list, kv_cache: llama::kv_cache },
-        _ => return None,
-    })
+    }
 }
 
-/// Whether this build can list the operators of a family.
-pub fn is_built(family: Family) -> bool {
-    knowledge(family).is_some()
+/// Operators of a worker.
+pub fn op_lists(setup: &Setup<'_>) -> OpLists {
+    let Knowledge { list, .. } = knowledge(setup.model.family);
+    OpLists { context: list(*setup, Phase::Context), generation: list(*setup, Phase::Generation) }
 }
 
-/// Operators of a worker; none when this build does not know the family.
-pub fn op_lists(setup: &Setup<'_>) -> Option<OpLists> {
-    let Knowledge { list, .. } = knowledge(setup.model.family)?;
-    Some(OpLists { context: list(*setup, Phase::Context), generation: list(*setup, Phase::Generation) })
-}
-
-/// KV cache of one sequence on one GPU; that of grouped queries for families this build does not know.
+/// KV cache of one sequence on one GPU.
 pub fn kv_cache(setup: &Setup<'_>) -> KvCache {
-    knowledge(setup.model.family).map_or_else(|| llama::kv_cache(setup), |known| (known.kv_cache)(setup))
+    (knowledge(setup.model.family).kv_cache)(setup)
 }
 
 /// Precisions of the dense matrices that a model's operators read, each once.

@@ -82,10 +82,6 @@ impl Plan {
             id: scenario.model.clone(),
             close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
         })?;
-        if !models::is_built(model.family) {
-            let (model, family) = (model.id.clone(), model.family.name().to_owned());
-            return Err(ScenarioError::NotBuilt { model, family });
-        }
         if scenario.engine.draft_tokens > 0 && !models::can_draft(model.family) {
             let must = format!("0 for {}, which has no draft layers", model.id);
             let value = scenario.engine.draft_tokens.to_string();

@@ -232,7 +232,7 @@ pub fn worker(
         draft_tokens: scenario.engine.draft_tokens,
         wide,
     };
-    let ops = models::op_lists(&setup).ok_or(missing)?;
+    let ops = models::op_lists(&setup);
     let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
     Ok(WorkerModel::new(Parts {
         parallel,

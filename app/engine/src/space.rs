@@ -23,11 +23,8 @@ fn has_context_parallel(family: Family) -> bool {
         Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, HybridMoe, KimiK25, Llama, Moe, Qwen3Vl, Qwen3VlMoe,
         Step3p7,
     };
-    match family {
-        Llama | Moe | Qwen3Vl | Qwen3VlMoe | HybridMoe | Step3p7 | Gemma4Mix => true,
-        Deepseek | KimiK25 | DeepseekV32 | DeepseekV4 => true,
-        _ => false,
-    }
+    let grouped = matches!(family, Llama | Moe | Qwen3Vl | Qwen3VlMoe | HybridMoe | Step3p7 | Gemma4Mix);
+    grouped || matches!(family, Deepseek | KimiK25 | DeepseekV32 | DeepseekV4)
 }
 
 /// How many pipeline stages are tried.
@@ -76,8 +73,8 @@ pub struct Ground<'a> {
 
 /// Layouts of one worker, in the order that breaks ties.
 pub fn layouts(ground: Ground<'_>, role: WorkerRole, stages: Stages) -> Vec<Parallel> {
-    let Ground { model, system, backend, precision, wide } = ground;
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
+    let Ground { model, system, backend, precision, wide } = ground;
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
     let most = if model.has_expert_layout() || rack { 16 } else { 8 };
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);

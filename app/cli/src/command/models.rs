@@ -26,8 +26,6 @@ struct Row<'a> {
     family: &'static str,
     weights: &'static str,
     kv_cache: &'static str,
-    /// Whether this build can answer for the family.
-    built: bool,
     /// Systems and backends with the tables that the checkpoint's precisions need.
     runs_on: Vec<Place<'a>>,
 }
@@ -61,7 +59,6 @@ fn row<'a>(model: &'a ModelSpec, data: &'a Data) -> Row<'a> {
         family: model.family.name(),
         weights: model.quant.gemm.name(),
         kv_cache: model.quant.kv.name(),
-        built: model.family.is_built(),
         runs_on: packs.map(|pack| Place { system: &pack.system, backend: &pack.backend }).collect(),
     }
 }
@@ -69,10 +66,7 @@ fn row<'a>(model: &'a ModelSpec, data: &'a Data) -> Row<'a> {
 fn cells(rows: &[Row<'_>], data: &Data) -> Vec<Vec<String>> {
     let all = data.index.packs.len();
     let cells = rows.iter().map(|row| {
-        let places = match (row.built, row.runs_on.len()) {
-            (false, _) => "family not built yet".to_owned(),
-            (true, some) => format!("{some} of {all} systems and backends"),
-        };
+        let places = format!("{} of {all} systems and backends", row.runs_on.len());
         vec![
             row.model.to_owned(),
             row.family.to_owned(),

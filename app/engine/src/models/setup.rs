@@ -82,61 +82,67 @@ impl KvCache {
 
 /// An operator list under construction; every block is one line of the family's description.
 #[derive(Clone, Debug)]
-pub struct List<'a> {
+pub(super) struct List<'a> {
     /// The worker.
-    pub setup: Setup<'a>,
+    pub(super) setup: Setup<'a>,
     /// The phase.
-    pub phase: Phase,
+    pub(super) phase: Phase,
     ops: Vec<Op>,
 }
 
 impl<'a> List<'a> {
     /// An empty list.
-    pub fn new(setup: Setup<'a>, phase: Phase) -> Self {
+    pub(super) fn new(setup: Setup<'a>, phase: Phase) -> Self {
         Self { setup, phase, ops: Vec::new() }
     }
 
     /// An empty list of the same phase, for a branch.
     #[must_use]
-    pub fn branch(&self) -> Self {
+    pub(super) fn branch(&self) -> Self {
         Self::new(self.setup, self.phase)
     }
 
     /// Whether this is the prefill list.
-    pub fn is_context(&self) -> bool {
+    pub(super) fn is_context(&self) -> bool {
         self.phase == Phase::Context
     }
 
     /// How this phase exchanges tokens with the experts by all-to-all; none is the collectives of one node.
-    pub fn transport(&self) -> Option<Transport> {
+    pub(super) fn transport(&self) -> Option<Transport> {
         let wide = self.setup.wide?;
         if self.is_context() { wide.context } else { wide.generation }
     }
 
     /// The finished list.
-    pub fn into_ops(self) -> Vec<Op> {
+    pub(super) fn into_ops(self) -> Vec<Op> {
         self.ops
     }
 
     /// Context parallel ranks that share the tokens of a sequence in this phase.
-    pub fn seq_split(&self) -> u32 {
+    pub(super) fn seq_split(&self) -> u32 {
         if self.is_context() { self.setup.parallel.cp } else { 1 }
     }
 
     /// Adds an operator whose tokens are shared by the context parallel ranks.
-    pub fn op(&mut self, name: impl Into<String>, count: f64, kind: OpKind) -> &mut Self {
+    pub(super) fn op(&mut self, name: impl Into<String>, count: f64, kind: OpKind) -> &mut Self {
         let seq_split = self.seq_split();
         self.whole(name, count, seq_split, kind)
     }
 
     /// Adds an operator with its own split of the sequence.
-    pub fn whole(&mut self, name: impl Into<String>, count: f64, seq_split: u32, kind: OpKind) -> &mut Self {
+    pub(super) fn whole(
+        &mut self,
+        name: impl Into<String>,
+        count: f64,
+        seq_split: u32,
+        kind: OpKind,
+    ) -> &mut Self {
         self.ops.push(Op { name: name.into(), count, seq_split, token_divisor: 1, kind });
         self
     }
 
     /// Tokens of the last operator are divided by `divisor` first.
-    pub fn divided(&mut self, divisor: u32) -> &mut Self {
+    pub(super) fn divided(&mut self, divisor: u32) -> &mut Self {
         if let Some(last) = self.ops.last_mut() {
             last.token_divisor = divisor;
         }
@@ -144,7 +150,7 @@ impl<'a> List<'a> {
     }
 
     /// The last operator sees every token, context parallel or not.
-    pub fn unsplit(&mut self) -> &mut Self {
+    pub(super) fn unsplit(&mut self) -> &mut Self {
         if let Some(last) = self.ops.last_mut() {
             last.seq_split = 1;
         }
@@ -152,13 +158,13 @@ impl<'a> List<'a> {
     }
 
     /// Every operator so far sees every token, context parallel or not.
-    pub fn unsplit_all(&mut self) -> &mut Self {
+    pub(super) fn unsplit_all(&mut self) -> &mut Self {
         self.ops.iter_mut().for_each(|op| op.seq_split = 1);
         self
     }
 
     /// The exchanges so far are those of prefill, whatever the phase.
-    pub fn exchange_as_prefill(&mut self) -> &mut Self {
+    pub(super) fn exchange_as_prefill(&mut self) -> &mut Self {
         for op in &mut self.ops {
             if let OpKind::MoeDispatch(Dispatch { is_context, .. }) = &mut op.kind {
                 *is_context = true;
@@ -168,35 +174,48 @@ impl<'a> List<'a> {
     }
 
     /// Adds all operators of another list.
-    pub fn extend(&mut self, other: List<'_>) -> &mut Self {
+    pub(super) fn extend(&mut self, other: List<'_>) -> &mut Self {
         self.ops.extend(other.ops);
         self
     }
 
     /// Token embedding.
-    pub fn embedding(&mut self, count: f64, vocab: u32, hidden: u32) -> &mut Self {
+    pub(super) fn embedding(&mut self, count: f64, vocab: u32, hidden: u32) -> &mut Self {
         self.op("embedding", count, OpKind::Embedding { vocab, hidden })
     }
 
     /// Reads `read` and writes `write` 16-bit elements per token.
-    pub fn elementwise(&mut self, name: impl Into<String>, count: f64, read: u32, write: u32) -> &mut Self {
+    pub(super) fn elementwise(
+        &mut self,
+        name: impl Into<String>,
+        count: f64,
+        read: u32,
+        write: u32,
+    ) -> &mut Self {
         let bytes_per_token = 2.0 * (f64::from(read) + f64::from(write));
         self.op(name, count, OpKind::Elementwise { bytes_per_token })
     }
 
     /// A norm with its residual: reads and writes two hidden vectors.
-    pub fn norm(&mut self, name: impl Into<String>, count: f64) -> &mut Self {
+    pub(super) fn norm(&mut self, name: impl Into<String>, count: f64) -> &mut Self {
         let width = 2 * self.setup.model.hidden;
         self.elementwise(name, count, width, width)
     }
 
     /// Dense product `tokens × k` by `k × n`.
-    pub fn gemm(&mut self, name: impl Into<String>, count: f64, n: u32, k: u32, quant: Quant) -> &mut Self {
+    pub(super) fn gemm(
+        &mut self,
+        name: impl Into<String>,
+        count: f64,
+        n: u32,
+        k: u32,
+        quant: Quant,
+    ) -> &mut Self {
         self.op(name, count, OpKind::Gemm { n, k, quant, low_precision_input: false, roofline_below: false })
     }
 
     /// The input of the last product already is in low precision.
-    pub fn low_input(&mut self) -> &mut Self {
+    pub(super) fn low_input(&mut self) -> &mut Self {
         if let Some(Op { kind: OpKind::Gemm { low_precision_input, .. }, .. }) = self.ops.last_mut() {
             *low_precision_input = true;
         }
@@ -204,7 +223,7 @@ impl<'a> List<'a> {
     }
 
     /// Outside the measured shapes the last product costs its roofline.
-    pub fn roofline_below(&mut self) -> &mut Self {
+    pub(super) fn roofline_below(&mut self) -> &mut Self {
         if let Some(Op { kind: OpKind::Gemm { roofline_below, .. }, .. }) = self.ops.last_mut() {
             *roofline_below = true;
         }
@@ -212,7 +231,7 @@ impl<'a> List<'a> {
     }
 
     /// Gate and up projection, activation, down projection of `width` per rank.
-    pub fn mlp(&mut self, names: [&str; 3], count: f64, width: u32, quant: Quant) -> &mut Self {
+    pub(super) fn mlp(&mut self, names: [&str; 3], count: f64, width: u32, quant: Quant) -> &mut Self {
         let hidden = self.setup.model.hidden;
         self.gemm(names[0], count, 2 * width, hidden, quant);
         self.elementwise(names[1], count, 2 * width, width);
@@ -220,19 +239,19 @@ impl<'a> List<'a> {
     }
 
     /// Projection of the last token of each request onto the vocabulary, 16-bit.
-    pub fn logits(&mut self, count: f64) -> &mut Self {
+    pub(super) fn logits(&mut self, count: f64) -> &mut Self {
         let vocab = self.setup.model.vocab / self.setup.parallel.tp;
         self.gemm(LOGITS, count, vocab, self.setup.model.hidden, Quant::Bf16)
     }
 
     /// All-reduce of a hidden vector per token over the tensor parallel ranks.
-    pub fn all_reduce(&mut self, name: impl Into<String>, count: f64) -> &mut Self {
+    pub(super) fn all_reduce(&mut self, name: impl Into<String>, count: f64) -> &mut Self {
         let kind = OpKind::AllReduce { hidden: self.setup.model.hidden, gpus: self.setup.parallel.tp };
         self.op(name, count, kind)
     }
 
     /// A 16-bit collective over `gpus` that sees every token.
-    pub fn nccl(
+    pub(super) fn nccl(
         &mut self,
         name: impl Into<String>,
         count: f64,
@@ -244,13 +263,13 @@ impl<'a> List<'a> {
     }
 
     /// Hops between pipeline stages.
-    pub fn p2p(&mut self, depth: f64) -> &mut Self {
+    pub(super) fn p2p(&mut self, depth: f64) -> &mut Self {
         let (pp, hidden) = (self.setup.parallel.pp, self.setup.model.hidden);
         self.op("p2p", f64::from(pp - 1) * depth, OpKind::P2p { hidden, pp })
     }
 
     /// The attention kernel of the phase, grouped queries.
-    pub fn attention(&mut self, count: f64, heads: Heads) -> &mut Self {
+    pub(super) fn attention(&mut self, count: f64, heads: Heads) -> &mut Self {
         let Precision { fmha, kv, .. } = self.setup.precision;
         let Heads { query, kv: kv_heads, size: head_dim, window, qk_norm, cp } = heads;
         let kind = match self.phase {
@@ -263,7 +282,7 @@ impl<'a> List<'a> {
     }
 
     /// Router, dispatch, routed experts and dispatch back.
-    pub fn routed(&mut self, count: f64, distribution: &'static str, cp: u32) -> &mut Self {
+    pub(super) fn routed(&mut self, count: f64, distribution: &'static str, cp: u32) -> &mut Self {
         let ModelSpec { hidden, experts, topk, moe_ffn: inter, .. } = *self.setup.model;
         let Parallel { moe_tp, moe_ep, dp, .. } = self.setup.parallel;
         let (quant, backend) = (self.setup.precision.moe, self.setup.backend);
@@ -294,12 +313,17 @@ impl<'a> List<'a> {
     }
 
     /// Two branches that run at the same time.
-    pub fn overlap(&mut self, name: impl Into<String>, a: List<'_>, b: List<'_>) -> &mut Self {
+    pub(super) fn overlap(&mut self, name: impl Into<String>, a: List<'_>, b: List<'_>) -> &mut Self {
         self.whole(name, 1.0, 1, OpKind::Overlap { a: a.ops, b: b.ops })
     }
 
     /// The first operator where it was measured, the others where it was not.
-    pub fn fallback(&mut self, name: impl Into<String>, primary: Op, otherwise: List<'_>) -> &mut Self {
+    pub(super) fn fallback(
+        &mut self,
+        name: impl Into<String>,
+        primary: Op,
+        otherwise: List<'_>,
+    ) -> &mut Self {
         let primary = Box::new(primary);
         self.whole(name, 1.0, 1, OpKind::Fallback { primary, otherwise: otherwise.ops })
     }
@@ -307,17 +331,17 @@ impl<'a> List<'a> {
 
 /// Heads of an attention kernel on one rank.
 #[derive(Clone, Copy, Debug)]
-pub struct Heads {
+pub(super) struct Heads {
     /// Query heads.
-    pub query: u32,
+    pub(super) query: u32,
     /// KV heads.
-    pub kv: u32,
+    pub(super) kv: u32,
     /// Size of one head.
-    pub size: u32,
+    pub(super) size: u32,
     /// Sliding window, tokens; 0 means none.
-    pub window: u32,
+    pub(super) window: u32,
     /// Whether queries and keys are normalised.
-    pub qk_norm: bool,
+    pub(super) qk_norm: bool,
     /// Context parallel size.
-    pub cp: u32,
+    pub(super) cp: u32,
 }

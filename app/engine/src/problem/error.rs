@@ -43,14 +43,6 @@ pub enum ScenarioError {
         /// Systems with data for this backend.
         systems: Vec<String>,
     },
-    /// The model's family cannot be modelled by this build.
-    #[error("models of the {family} family are not built yet")]
-    NotBuilt {
-        /// Model id.
-        model: String,
-        /// Family name.
-        family: String,
-    },
     /// A number is outside what makes sense.
     #[error("{field} is {value}; it must be {must}")]
     Number {

@@ -34,11 +34,6 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
                 )
             },
         ),
-        ScenarioError::NotBuilt { model, family } => Message::new(
-            "This model family is not covered yet",
-            format!("{model} belongs to the {family} family, whose operators this version cannot list."),
-            "Choose a model of another family.",
-        ),
         ScenarioError::Number { field, value, must } => Message::new(
             format!("{} does not make sense", capital(&field.to_string())),
             format!("{} is {}; it must be {must}.", capital(&field.to_string()), excerpt(value)),
@@ -223,7 +218,6 @@ mod tests {
                 },
                 &["SGLang", "l4", "h100_sxm"],
             ),
-            (ScenarioError::NotBuilt { model: "a/b".into(), family: "MOE".into() }, &["a/b", "MOE"]),
             (
                 ScenarioError::Number { field: Field::Gpus, value: "0".into(), must: "at least 1".into() },
                 &["GPUs is 0", "at least 1"],

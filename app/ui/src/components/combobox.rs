@@ -99,11 +99,10 @@ pub(crate) fn Combobox(
                                 aria-selected=move || (active.get() == at).to_string()
                                 class:active=move || active.get() == at
                                 class:current=current
-                                class:off=!option.answers
                                 on:pointerdown=move |event| { event.prevent_default(); choose(at); }
                             >
                                 <b>{option.id.clone()}</b>
-                                <span>{option.detail.clone()}{(!option.answers).then_some(" · not built yet")}</span>
+                                <span>{option.detail.clone()}</span>
                             </li>
                         }
                     }).collect_view()

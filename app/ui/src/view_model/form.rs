@@ -56,15 +56,12 @@ pub struct ModelOption {
     pub id: String,
     /// Family and precision.
     pub detail: String,
-    /// Whether this build can answer for it.
-    pub answers: bool,
 }
 
 fn model_option(model: &ModelSpec) -> ModelOption {
     ModelOption {
         id: model.id.clone(),
         detail: format!("{} · {}", family_label(model.family.name()), model.quant.gemm),
-        answers: engine::models::is_built(model.family),
     }
 }
 
@@ -95,10 +92,7 @@ pub fn models(catalog: &Catalog, query: &str) -> Vec<ModelOption> {
         let id = option.id.to_lowercase();
         words.iter().all(|word| id.contains(word))
     };
-    found.sort_by(|a, b| {
-        let (a_first, b_first) = ((named(a), a.answers), (named(b), b.answers));
-        b_first.cmp(&a_first).then_with(|| a.id.cmp(&b.id))
-    });
+    found.sort_by(|a, b| named(b).cmp(&named(a)).then_with(|| a.id.cmp(&b.id)));
     found
 }
 
@@ -349,7 +343,7 @@ mod tests {
         assert!(models(Catalog::embedded(), "llama")[0].id.to_lowercase().contains("llama"));
         let all = models(Catalog::embedded(), "");
         assert_eq!(all.len(), Catalog::embedded().models.len());
-        assert!(all.windows(2).all(|pair| pair[0].answers >= pair[1].answers));
+        assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn runs(system: &str, scenario: &Scenario) -> bool {
 /// The field that a refused question is about.
 pub fn field_of(error: &ScenarioError) -> Option<Field> {
     match error {
-        ScenarioError::UnknownModel { .. } | ScenarioError::NotBuilt { .. } => Some(Field::Model),
+        ScenarioError::UnknownModel { .. } => Some(Field::Model),
         ScenarioError::UnknownSystem { .. } => Some(Field::System),
         ScenarioError::UnknownVersion { .. } => Some(Field::Version),
         ScenarioError::NoPack { .. } => Some(Field::Backend),
@@ -60,10 +60,6 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             .take(SOME)
             .map(|id| with(id.clone(), &|changed| changed.model.clone_from(id)))
             .collect(),
-        ScenarioError::NotBuilt { .. } => {
-            let model = Scenario::default().model;
-            vec![with(model.clone(), &|changed| changed.model.clone_from(&model))]
-        }
         ScenarioError::UnknownSystem { id, close } => {
             close.iter().take(SOME).map(|other| system(other, id)).collect()
         }
