@@ -1,9 +1,10 @@
 //! Attention over selected tokens and routed experts: DeepSeek V3.2, GLM-5.
 
 use super::setup::{KvCache, List, Phase, Setup};
+use super::wide::{self, DECODE_SHARE, Shared};
 use crate::backend::Backend;
 use crate::model::{Dsa, ModelSpec};
-use crate::ops::{ATTENTION, DsaArch, DsaBlock, Op, OpKind, Projections};
+use crate::ops::{ATTENTION, Collective, DsaArch, DsaBlock, Op, OpKind, Projections};
 use crate::quant::Quant;
 
 /// How tokens spread over experts in the measurements of this family.
@@ -40,35 +41,63 @@ fn block(setup: &Setup<'_>, phase: Phase, dims: Dsa) -> DsaBlock {
 
 /// Operators of one phase.
 pub(super) fn list(setup: Setup<'_>, phase: Phase) -> Vec<Op> {
-    let ModelSpec { vocab, hidden, moe_ffn, shared_expert_unquantized, .. } = *setup.model;
+    let ModelSpec { vocab, hidden, .. } = *setup.model;
     let Some(dims) = setup.model.dsa else { return Vec::new() };
     let depth = setup.depth(phase);
-    let layers = f64::from(setup.model.layers) * depth;
-    let cp = setup.parallel.cp;
+    let mut layers = f64::from(setup.model.layers) * depth;
     let mut out = List::new(setup, phase);
+    match (setup.wide, setup.backend) {
+        (Some(_), Backend::Sglang) => return exchanged(out, layers, dims),
+        (Some(_), Backend::Trtllm) if phase == Phase::Generation => layers *= DECODE_SHARE,
+        _ => {}
+    }
     let split = out.seq_split();
     out.embedding(depth, vocab, hidden);
     out.norm("add_norm_1", layers).divided(split);
     // The block splits the sequence itself.
     out.op(ATTENTION, layers, OpKind::Dsa(block(&setup, phase, dims)));
     out.norm("add_norm_2", layers).divided(split);
-    let quant = if shared_expert_unquantized { Quant::Bf16 } else { setup.precision.gemm };
-    let mut shared = out.branch();
-    shared_expert(
-        &mut shared,
-        layers,
-        [2 * moe_ffn, moe_ffn].map(|width| width / setup.parallel.moe_tp),
-        quant,
-    );
-    let mut routed = out.branch();
-    routed.routed(layers, DISTRIBUTION, cp);
-    match phase {
-        Phase::Context => out.extend(shared).extend(routed),
-        Phase::Generation => out.overlap("moe_overlap", routed, shared),
-    };
+    experts(&mut out, layers);
     out.logits(depth).p2p(depth);
     out.unsplit_all();
     out.into_ops()
+}
+
+/// Operators of one phase under SGLang with experts behind an all-to-all exchange.
+fn exchanged(mut out: List<'_>, layers: f64, dims: Dsa) -> Vec<Op> {
+    let (setup, phase) = (out.setup, out.phase);
+    let (tp, hidden) = (setup.parallel.tp, f64::from(setup.model.hidden));
+    let gathers = out.is_context() && tp > 1;
+    if gathers {
+        out.nccl("tp_all_gather", layers, Collective::AllGather, hidden, tp);
+    }
+    out.whole(ATTENTION, layers, 1, OpKind::Dsa(block(&setup, phase, dims)));
+    if gathers {
+        out.nccl("tp_reduce_scatter", layers, Collective::ReduceScatter, hidden, tp);
+    }
+    experts(&mut out, layers);
+    out.into_ops()
+}
+
+/// Shared and routed experts, as this phase reaches them.
+fn experts(out: &mut List<'_>, layers: f64) {
+    let Setup { model, parallel, precision, backend, .. } = out.setup;
+    let kept = if model.shared_expert_unquantized { Quant::Bf16 } else { precision.gemm };
+    if let Some(transport) = out.transport() {
+        // Only TensorRT-LLM's list heeds what the checkpoint left in 16 bits.
+        let quant = if backend == Backend::Trtllm { kept } else { precision.gemm };
+        let shared = Shared::of(&out.setup, quant);
+        return wide::experts(out, transport, layers, DISTRIBUTION, Some(shared));
+    }
+    let mut shared = out.branch();
+    let widths = [2 * model.moe_ffn, model.moe_ffn].map(|width| width / parallel.moe_tp);
+    shared_expert(&mut shared, layers, widths, kept);
+    let mut routed = out.branch();
+    routed.routed(layers, DISTRIBUTION, parallel.cp);
+    match out.phase {
+        Phase::Context => out.extend(shared).extend(routed),
+        Phase::Generation => out.overlap("moe_overlap", routed, shared),
+    };
 }
 
 /// The expert that every token visits; `widths` are those of both gates together and of one.

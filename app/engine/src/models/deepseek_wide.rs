@@ -3,11 +3,9 @@
 use super::deepseek::{KERNEL_HEADS, KV_LORA, Modes, NOPE, Q_LORA, ROPE, VALUE, experts};
 use super::llama::gather_kv;
 use super::setup::List;
+use super::wide::DECODE_SHARE;
 use crate::ops::{ATTENTION, Collective, Op, OpKind};
 use crate::quant::Quant;
-
-/// TensorRT-LLM hides part of each decode layer behind the next.
-const DECODE_SHARE: f64 = 0.9;
 
 /// Operators of one phase under TensorRT-LLM.
 pub(super) fn trtllm(mut out: List<'_>, modes: &Modes) -> Vec<Op> {

@@ -6,6 +6,9 @@ use crate::model::{Family, ModelSpec};
 use crate::ops::{Exchange, Experts, OpKind, Transport, WideExperts};
 use crate::quant::Quant;
 
+/// TensorRT-LLM hides part of each decode layer behind the next.
+pub(super) const DECODE_SHARE: f64 = 0.9;
+
 /// The expert that every token passes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
