@@ -1,5 +1,7 @@
 //! What a scenario downloads before its first answer.
 
+#![allow(clippy::print_stdout, reason = "figures worth reading beside the verdict")]
+
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::problem::Plan;

@@ -1,5 +1,7 @@
 //! The exhaustive policy against the reference's: never worse on the same question, and honest in its counts.
 
+#![allow(clippy::print_stdout, reason = "figures worth reading beside the verdict")]
+
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::reference::{self, Placed, Shape};
@@ -218,7 +220,7 @@ fn check(cases: u32, property: impl Fn(&Scenario) -> Result<(), String>) {
         answered.set(answered.get() + 1);
         property(&scenario).map_err(TestCaseError::fail)
     });
-    outcome.unwrap();
+    outcome.expect("the property holds");
     assert!(answered.get() >= cases);
 }
 
@@ -259,10 +261,10 @@ fn sound(scenario: &Scenario) -> Result<(), String> {
         if finite.iter().any(|value| !value.is_finite() || *value < 0.0) {
             return Err(format!("{point:?}"));
         }
-        if let Goal::Gpus(budget) = scenario.goal {
-            if point.gpus_used > budget {
-                return Err(format!("{} GPUs of {budget}: {point:?}", point.gpus_used));
-            }
+        if let Goal::Gpus(budget) = scenario.goal
+            && point.gpus_used > budget
+        {
+            return Err(format!("{} GPUs of {budget}: {point:?}", point.gpus_used));
         }
     }
     // A search moved to another SLO gives what a fresh one gives.

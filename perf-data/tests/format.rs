@@ -124,7 +124,7 @@ fn every_flipped_byte_is_noticed() {
                 0..4 => assert_eq!(error, PackError::NotAPack),
                 4..6 => assert!(matches!(error, PackError::Version { want: FORMAT_VERSION, .. }), "{error}"),
                 6..10 => {
-                    assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{at}: {error}")
+                    assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{at}: {error}");
                 }
                 _ if at >= bytes.len() - 32 => assert_eq!(error, PackError::Checksum),
                 _ => assert!(matches!(error, PackError::Truncated | PackError::Checksum), "{at}: {error}"),

@@ -84,7 +84,7 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
     let lists = models::op_lists(&setup);
     for (phase, ops) in [("context", &lists.context), ("generation", &lists.generation)] {
         let want = case[phase].as_array().expect("a list");
-        let got: Vec<Value> = ops.iter().map(|op| describe(phase, &setup, op)).collect();
+        let got: Vec<Value> = ops.iter().map(|op| describe(phase, op)).collect();
         if got.len() != want.len() {
             report.fail(format!("{} {phase}: {} operators, want {}", model.id, got.len(), want.len()));
         }
@@ -117,8 +117,8 @@ fn oplists(model: &ModelSpec, case: &Value, report: &mut Report) {
 }
 
 /// An operator in the golden file's words.
-fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
-    let all = |ops: &[Op]| ops.iter().map(|op| describe(phase, setup, op)).collect::<Vec<_>>();
+fn describe(phase: &str, op: &Op) -> Value {
+    let all = |ops: &[Op]| ops.iter().map(|op| describe(phase, op)).collect::<Vec<_>>();
     let context = phase == "context";
     // The golden repeats the prefill precision in decode, where it means nothing.
     let (kind, mut fields) = match op.kind.clone() {
@@ -238,7 +238,7 @@ fn describe(phase: &str, setup: &Setup<'_>, op: &Op) -> Value {
         ),
         OpKind::Overlap { a, b } => ("Overlap", json!({ "group_a": all(&a), "group_b": all(&b) })),
         OpKind::Fallback { primary, otherwise } => {
-            ("Fallback", json!({ "primary": describe(phase, setup, &primary), "fallback": all(&otherwise) }))
+            ("Fallback", json!({ "primary": describe(phase, &primary), "fallback": all(&otherwise) }))
         }
     };
     // Operators of a draft model are named after it, not after the phase.

@@ -33,6 +33,7 @@ impl Report {
     }
 
     /// Compares two numbers: relative, or absolute below `absolute`.
+    #[allow(clippy::too_many_arguments, reason = "what, got, want and two tolerances")]
     pub(crate) fn compare(
         &mut self,
         kind: &str,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use engine::backend::Backend;
 use engine::catalog::Catalog;
@@ -25,7 +26,7 @@ fn searches() {
     };
     let mut names: Vec<String> = files
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".json"))
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "json"))
         .collect();
     names.sort();
     let mut report = Report::new("search");
@@ -50,8 +51,8 @@ fn scenario(argv: &Value) -> Option<Scenario> {
     let number = |value: &str| value.parse::<f64>().ok();
     for (flag, value) in flags {
         match flag {
-            "--model-path" | "--model" => out.model = model_id(value).to_owned(),
-            "--system" => out.system = value.to_owned(),
+            "--model-path" | "--model" => model_id(value).clone_into(&mut out.model),
+            "--system" => value.clone_into(&mut out.system),
             "--decode-system" => out.decode_system = Some(value.to_owned()),
             "--backend" => out.backend = Backend::from_name(value)?,
             "--total-gpus" => out.goal = Goal::Gpus(value.parse().ok()?),
