@@ -147,8 +147,13 @@ fn worker(
         return Err(EstimateError::Shape("the batch must be from 1 to 1,000,000"));
     }
     let blocks = problem.prefill.precision.moe == Quant::Fp8Block;
+    if !problem.model.heads.is_multiple_of(tp) {
+        return Err(EstimateError::Shape("the query heads of the model do not divide by TP"));
+    }
     if !models::is_legal(&problem.model, parallel, blocks) {
-        return Err(EstimateError::Shape("the model cannot be laid out at these parallel sizes"));
+        let rule = "TP × DP × CP must equal expert TP × EP, EP must not exceed the experts, and weights that are \
+                    quantised in blocks must divide into whole ones";
+        return Err(EstimateError::Shape(rule));
     }
     Ok(search::worker(problem, role, parallel, exchange(problem, role, parallel, needs)?)?)
 }
