@@ -256,6 +256,12 @@ pub(crate) struct Question {
     /// KV slot length (TensorRT-LLM, aggregated serving).
     #[arg(long, value_name = "TOKENS")]
     pub(crate) max_seq_len: Option<u32>,
+    /// Draft tokens per step of multi-token prediction.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) mtp: Option<u32>,
+    /// Drafts that are accepted per step, on average.
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) mtp_accepted: Option<f64>,
 }
 
 /// What to search.

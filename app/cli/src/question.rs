@@ -122,6 +122,8 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         fmha,
         mem,
         max_seq_len,
+        mtp,
+        mtp_accepted,
     } = flags;
     set(&mut scenario.model, model.as_ref());
     set(&mut scenario.system, system.as_ref());
@@ -141,6 +143,8 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
     set_some(&mut scenario.quant.fmha, fmha.as_ref());
     set_some(&mut scenario.engine.free_memory_fraction, mem.as_ref());
     set_some(&mut scenario.engine.max_seq_len, max_seq_len.as_ref());
+    set(&mut scenario.engine.draft_tokens, mtp.as_ref());
+    set(&mut scenario.engine.draft_accepted, mtp_accepted.as_ref());
 }
 
 fn narrow(flags: &args::Space, scenario: &mut Scenario) {

@@ -12,7 +12,6 @@ mod minimax_m3;
 mod moe;
 mod nemotron;
 mod qwen35;
-mod routed;
 mod routing;
 mod setup;
 pub mod vision;

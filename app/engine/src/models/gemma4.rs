@@ -1,6 +1,6 @@
 //! Sliding and global attention, a dense and a routed feed-forward part in every layer: Gemma 4.
 
-use super::routed::Routed;
+use super::routing::Routed;
 use super::setup::{Heads, KvCache, KvTerm, List, Phase, Setup};
 use crate::model::{Gemma4, ModelSpec};
 use crate::ops::{Collective, Op};

@@ -1,6 +1,6 @@
 //! Global and sliding attention, dense and routed layers in one model: MiMo-V2, Llama 4, Step 3.7.
 
-use super::routed::Routed;
+use super::routing::Routed;
 use super::setup::{Heads, KvCache, KvTerm, List, Phase, Setup};
 use crate::model::{Hybrid, ModelSpec};
 use crate::ops::{Collective, Op};

@@ -1,6 +1,6 @@
 //! Nemotron-H (Mamba-2, attention and feed-forward layers of their own) and Nemotron-NAS (uneven blocks).
 
-use super::routed::Routed;
+use super::routing::Routed;
 use super::setup::{Heads, List, Phase, Setup};
 use crate::model::{ModelSpec, NasBlocks, NemotronH};
 use crate::ops::{Mamba2, MambaKernel, Op, OpKind};

@@ -2,9 +2,7 @@
 
 use crate::backend::Backend;
 use crate::model::ModelSpec;
-use crate::ops::{
-    ATTENTION, Collective, CommQuant, Dispatch, Experts, LOGITS, Op, OpKind, Transport, WideEp,
-};
+use crate::ops::{ATTENTION, Collective, CommQuant, Dispatch, LOGITS, Op, OpKind, Transport, WideEp};
 use crate::parallel::Parallel;
 use crate::quant::{Precision, Quant};
 
@@ -279,37 +277,6 @@ impl<'a> List<'a> {
             Phase::Generation => OpKind::GenerationAttention { heads: query, kv_heads, head_dim, window, kv },
         };
         self.whole(ATTENTION, count, 1, kind)
-    }
-
-    /// Router, dispatch, routed experts and dispatch back.
-    pub(super) fn routed(&mut self, count: f64, distribution: &'static str, cp: u32) -> &mut Self {
-        let ModelSpec { hidden, experts, topk, moe_ffn: inter, .. } = *self.setup.model;
-        let Parallel { moe_tp, moe_ep, dp, .. } = self.setup.parallel;
-        let (quant, backend) = (self.setup.precision.moe, self.setup.backend);
-        let is_context = self.is_context();
-        self.gemm("router_gemm", count, experts, hidden, Quant::Bf16);
-        let dispatch = |pre| {
-            let attention_reduced = false;
-            OpKind::MoeDispatch(Dispatch {
-                hidden,
-                topk,
-                experts,
-                moe_tp,
-                moe_ep,
-                dp,
-                cp,
-                pre,
-                quant,
-                attention_reduced,
-                is_context,
-                backend,
-            })
-        };
-        self.whole("moe_pre_dispatch", count, 1, dispatch(true));
-        let gated = true;
-        let shape = Experts { hidden, inter, topk, experts, moe_tp, moe_ep, dp, quant, distribution, gated };
-        self.whole("moe", count, 1, OpKind::Moe(shape));
-        self.whole("moe_post_dispatch", count, 1, dispatch(false))
     }
 
     /// Two branches that run at the same time.

@@ -272,6 +272,9 @@ pub fn more_summary(scenario: &Scenario, catalog: &Catalog) -> String {
             .map_or_else(|| "default KV memory".to_owned(), |share| format!("{share} mem")),
     );
     parts.extend(engine.max_seq_len.map(|tokens| format!("max {} tokens", show_whole(tokens))));
+    if engine.draft_tokens > 0 {
+        parts.push(format!("MTP {}, {} accepted", engine.draft_tokens, show_number(engine.draft_accepted)));
+    }
     if engine.chunked_prefill {
         parts.push("chunked prefill".to_owned());
     }

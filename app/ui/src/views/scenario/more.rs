@@ -144,6 +144,24 @@ fn EngineFields() -> impl IntoView {
             }
         />
         <NumberField
+            id="mtp" label="Draft tokens" placeholder="0" class="n4" commit=commit refused=refused(page, Field::DraftTokens)
+            value=Signal::derive(move || Some(engine.get().draft_tokens).filter(|&drafts| drafts > 0).map(form::show_whole).unwrap_or_default())
+            apply=move |text| {
+                let drafts = if text.trim().is_empty() { 0 } else { form::whole(text)? };
+                page.edit(|scenario| scenario.engine.draft_tokens = drafts);
+                Ok(())
+            }
+        />
+        <NumberField
+            id="mtpacc" label="Drafts accepted" placeholder="0" class="n4" commit=commit refused=refused(page, Field::DraftAccepted)
+            value=Signal::derive(move || Some(engine.get().draft_accepted).filter(|&drafts| drafts != 0.0).map(form::show_number).unwrap_or_default())
+            apply=move |text| {
+                let drafts = if text.trim().is_empty() { 0.0 } else { form::number(text)? };
+                page.edit(|scenario| scenario.engine.draft_accepted = drafts);
+                Ok(())
+            }
+        />
+        <NumberField
             id="price" label="$ per GPU-hour" placeholder="none" class="n4" commit=|| () refused=Signal::derive(|| None::<String>)
             value=Signal::derive(move || page.price.get().map(form::show_number).unwrap_or_default())
             apply=move |text| {
