@@ -98,13 +98,13 @@ impl Search {
             };
             if wanted {
                 let Side { system, precision, wide, .. } = side(&problem, role);
-                let Scenario { backend, engine, .. } = &problem.scenario;
+                let backend = problem.scenario.backend;
                 let family = problem.model.family;
                 let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
                 let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
-                let stages = space::stages(family, problem.scenario.goal, engine, systems);
+                let stages = space::stages(family, &problem.scenario, systems);
                 let (model, system) = (&problem.model, system.as_ref());
-                let ground = Ground { model, system, backend: *backend, precision: *precision, wide };
+                let ground = Ground { model, system, backend, precision: *precision, wide };
                 let found = space::layouts(ground, role, stages);
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }

@@ -8,7 +8,7 @@ use crate::models;
 use crate::parallel::Parallel;
 pub use crate::parallel::WorkerRole;
 use crate::quant::{Precision, Quant};
-use crate::scenario::{EngineOptions, Goal};
+use crate::scenario::{Goal, Policy, Scenario};
 use crate::system::SystemSpec;
 use crate::wide::Coverage;
 
@@ -39,15 +39,16 @@ pub enum Stages {
 }
 
 /// Pipeline stages to try: two also unasked, for models that need many GPUs, on Blackwell.
+///
+/// The reference tries them from a budget of 16 GPUs on; rows that know no budget hold them always.
 pub fn stages<'a>(
     family: Family,
-    goal: Goal,
-    options: &EngineOptions,
+    scenario: &Scenario,
     mut systems: impl Iterator<Item = &'a SystemSpec>,
 ) -> Stages {
-    let large =
-        matches!(family, Family::DeepseekV32 | Family::DeepseekV4) && matches!(goal, Goal::Gpus(16..));
-    if options.pipeline {
+    let budget = scenario.policy == Policy::Exhaustive || matches!(scenario.goal, Goal::Gpus(16..));
+    let large = matches!(family, Family::DeepseekV32 | Family::DeepseekV4) && budget;
+    if scenario.engine.pipeline {
         Stages::Four
     } else if large && systems.all(|system| system.sm_version.is_some_and(|sm| sm >= 100)) {
         Stages::Two
@@ -224,7 +225,8 @@ mod tests {
         let stages = |family, gpus, systems: &[&str]| {
             let catalog = crate::catalog::Catalog::embedded();
             let systems = catalog.systems.iter().filter(|system| systems.contains(&system.id.as_str()));
-            stages(family, Goal::Gpus(gpus), &EngineOptions::default(), systems)
+            let (goal, policy) = (Goal::Gpus(gpus), Policy::Reference);
+            stages(family, &Scenario { goal, policy, ..Scenario::default() }, systems)
         };
         assert_eq!(stages(Family::DeepseekV32, 16, &["b200_sxm", "gb300"]), Stages::Two);
         assert_eq!(stages(Family::DeepseekV4, 15, &["b200_sxm"]), Stages::One);
