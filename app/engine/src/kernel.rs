@@ -16,6 +16,7 @@ mod exchange;
 mod mla;
 mod mla_wide;
 mod moe;
+mod prefill;
 mod msa;
 mod sparse;
 mod streams;

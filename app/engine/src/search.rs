@@ -273,16 +273,15 @@ fn sweep(
     let isl = problem.scenario.workload.isl;
     let mut stages = Stages { gpus: parallel.gpus(), ..Stages::default() };
     let mut keep = |outcome| record(&mut stages, gaps, outcome);
-    let gap = worker.as_ref().err().map(|&gap| Drop::Data(gap));
     match role {
         WorkerRole::Agg => {
             let tokens = space::context_tokens(isl, problem.scenario.engine.chunked_prefill);
             for batch in space::agg_batches() {
                 for &ctx_tokens in tokens.iter().filter(|&&c| space::leaves_a_decode(batch, c, isl)) {
-                    let row = match worker {
-                        Ok(worker) => agg_row(worker, batch, ctx_tokens),
-                        Err(_) => Err(gap.unwrap_or(Drop::Memory)),
-                    };
+                    let row = worker
+                        .as_mut()
+                        .map_err(|gap| Drop::Data(*gap))
+                        .and_then(|worker| agg_row(worker, batch, ctx_tokens));
                     keep(row.map(|row| agg.push(row)));
                 }
             }
@@ -290,20 +289,20 @@ fn sweep(
         }
         WorkerRole::Prefill => {
             for batch in 1..=space::MAX_PREFILL_BATCH {
-                let row = match worker {
-                    Ok(worker) => prefill_row(worker, batch),
-                    Err(_) => Err(gap.unwrap_or(Drop::Memory)),
-                };
+                let row = worker
+                    .as_ref()
+                    .map_err(|gap| Drop::Data(*gap))
+                    .and_then(|worker| prefill_row(worker, batch));
                 keep(row.map(|row| prefill.push(row)));
             }
             prefill_stages.push(stages);
         }
         WorkerRole::Decode => {
             for batch in space::decode_batches() {
-                let row = match worker {
-                    Ok(worker) => decode_row(worker, batch, osl),
-                    Err(_) => Err(gap.unwrap_or(Drop::Memory)),
-                };
+                let row = worker
+                    .as_ref()
+                    .map_err(|gap| Drop::Data(*gap))
+                    .and_then(|worker| decode_row(worker, batch, osl));
                 keep(row.map(|row| decode.push(row)));
             }
             decode_stages.push(stages);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dense::MemoryOp;
-use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
+use super::{Binder, Gap, Measure, Roofline, Shape, Timing, prefill};
 use crate::ops::OpKind;
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
@@ -34,11 +34,6 @@ impl ContextSol {
             + self.kv_bytes * batch * 2.0 * kv_heads * seq * self.head_dim;
         (operations / self.flops * 1e3, bytes / self.bandwidth * 1e3)
     }
-
-    fn ms(&self, q: &[f64]) -> f64 {
-        let (compute, memory) = self.parts(q);
-        compute.max(memory)
-    }
 }
 
 /// Prefill attention with its fused rotary embedding, cache write and norms.
@@ -62,26 +57,12 @@ impl ContextAttention {
         }
         1.1 * ms
     }
-
-    fn table_part(&self, batch: f64, new: f64, prefix: f64) -> Result<Timing, Miss> {
-        let full = new + prefix;
-        let reading = self.table.query(&[self.heads, full, batch], &|q| self.sol.ms(q))?;
-        Ok(Timing::from(reading).scaled((full * full - prefix * prefix) / (full * full)))
-    }
 }
 
 impl Measure for ContextAttention {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        let Shape { batch, seq: new, prefix, .. } = shape;
-        let mut timing = if self.cp > 1.0 {
-            // Zigzag: a rank holds one early and one late chunk of the sequence.
-            let chunk = (new / (2.0 * self.cp)).ceil().max(1.0);
-            let mut both = self.table_part(batch, chunk, prefix)?;
-            both.add(1.0, self.table_part(batch, chunk, prefix + new - chunk)?);
-            both
-        } else {
-            self.table_part(batch, new, prefix)?
-        };
+        let parts = |q: &[f64]| self.sol.parts(q);
+        let mut timing = prefill::latency(&self.table, self.heads, self.cp, shape, parts)?;
         timing.add(1.0, Timing::formula(self.extra_ms));
         Ok(timing)
     }
@@ -91,11 +72,7 @@ impl Measure for ContextAttention {
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
-        let Shape { batch, seq: new, prefix, .. } = shape;
-        let full = new + prefix;
-        let (compute, memory) = self.sol.parts(&[self.heads, full, batch]);
-        let share = (full * full - prefix * prefix) / (full * full) / self.cp;
-        Roofline::of(compute * share, memory * share)
+        prefill::roofline(self.heads, self.cp, shape, |q| self.sol.parts(q))
     }
 }
 

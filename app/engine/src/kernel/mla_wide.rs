@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
+use super::{Binder, Gap, Measure, Roofline, Shape, Timing, prefill};
 use crate::ops::OpKind;
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
@@ -76,36 +76,13 @@ struct Context {
     cp: f64,
 }
 
-impl Context {
-    fn part(&self, batch: f64, new: f64, prefix: f64) -> Result<Timing, Miss> {
-        let full = new + prefix;
-        let sol = |q: &[f64]| {
-            let (compute, memory) = self.sol.context(q);
-            compute.max(memory)
-        };
-        let reading = self.table.query(&[self.heads, full, batch], &sol)?;
-        Ok(Timing::from(reading).scaled((full * full - prefix * prefix) / (full * full)))
-    }
-}
-
 impl Measure for Context {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        let Shape { batch, seq: new, prefix, .. } = shape;
-        if self.cp <= 1.0 {
-            return self.part(batch, new, prefix);
-        }
-        // Zigzag: a rank holds one early and one late chunk of the sequence.
-        let chunk = (new / (2.0 * self.cp)).ceil().max(1.0);
-        let mut both = self.part(batch, chunk, prefix)?;
-        both.add(1.0, self.part(batch, chunk, prefix + new - chunk)?);
-        Ok(both)
+        prefill::latency(&self.table, self.heads, self.cp, shape, |q| self.sol.context(q))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
-        let full = shape.seq + shape.prefix;
-        let (compute, memory) = self.sol.context(&[self.heads, full, shape.batch]);
-        let share = (full * full - shape.prefix * shape.prefix) / (full * full) / self.cp;
-        Roofline::of(compute * share, memory * share)
+        prefill::roofline(self.heads, self.cp, shape, |q| self.sol.context(q))
     }
 }
 
