@@ -31,6 +31,7 @@ fn point(disagg: bool) -> Point {
         Layout::Agg { worker: worker(4, 8), ctx_tokens: 4096 }
     };
     Point {
+        place: 0,
         layout,
         replicas: 2,
         gpus_used: 32,

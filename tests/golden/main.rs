@@ -10,6 +10,7 @@ mod models;
 mod operators;
 mod report;
 mod search;
+mod several;
 
 use std::fs;
 use std::path::PathBuf;

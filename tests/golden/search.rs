@@ -15,6 +15,7 @@ use engine::search::Search;
 use serde_json::Value;
 
 use crate::report::Report;
+use crate::several;
 use crate::{folder, load, model_id, number, text};
 
 const TOLERANCE: f64 = 1e-3;
@@ -54,6 +55,7 @@ fn scenario(argv: &Value) -> Option<Scenario> {
             "--model-path" | "--model" => model_id(value).clone_into(&mut out.model),
             "--system" => value.clone_into(&mut out.system),
             "--decode-system" => out.decode_system = Some(value.to_owned()),
+            "--backend" if value == "auto" => out.set_backend(None),
             "--backend" => out.backend = Backend::from_name(value)?,
             "--total-gpus" => out.goal = Goal::Gpus(value.parse().ok()?),
             "--target-request-rate" => out.goal = Goal::RequestRate(number(value)?),
@@ -89,6 +91,9 @@ fn case_of(case: &Value, report: &mut Report) {
         return report.not_built("models outside the catalogue");
     }
     report.case(id);
+    if scenario.reach.is_wide() {
+        return several::case_of(case, &scenario, report);
+    }
     let mut search = match tests::problem(&scenario) {
         Ok(problem) => Search::new(problem),
         Err(error) => return report.fail(format!("{id}: {error}")),

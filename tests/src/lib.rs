@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use engine::catalog::Catalog;
+use engine::places::Plans;
 use engine::problem::{Plan, Problem, ScenarioError};
 use engine::scenario::Scenario;
 use engine::search::Search;
+use engine::searches::Searches;
 use perf_data::{Index, Pack};
 
 /// The repository's root.
@@ -47,6 +49,15 @@ pub fn pack(name: &str) -> Option<Arc<Pack>> {
 /// The problem behind a scenario, with its tables.
 pub fn problem(scenario: &Scenario) -> Result<Problem, ScenarioError> {
     Problem::new(Plan::resolve(scenario, Catalog::embedded(), index())?, pack)
+}
+
+/// Finished searches of a scenario at every place it reaches.
+pub fn searches(scenario: &Scenario) -> Result<Searches, ScenarioError> {
+    let plans = Plans::resolve(scenario, Catalog::embedded(), index())?.plans;
+    let problems = plans.into_iter().map(|plan| Problem::new(plan, pack)).collect::<Result<_, _>>()?;
+    let mut searches = Searches::new(scenario.clone(), problems);
+    while !searches.advance(u32::MAX).is_done() {}
+    Ok(searches)
 }
 
 /// A finished search.

@@ -3,13 +3,13 @@
 use engine::catalog::Catalog;
 use engine::explain::Explanation;
 use engine::link;
-use engine::problem::Plan;
-use engine::scenario::Scenario;
-use engine::search::Search;
+use engine::places::Plans;
+use engine::scenario::{Place, Scenario};
+use engine::searches::Searches;
 use engine::text;
-use engine::view::{Point, View, view};
+use engine::view::{Point, View, view_all};
 
-use crate::data::Data;
+use crate::data::{Data, Left};
 use crate::question::Asked;
 use crate::report::Failure;
 
@@ -18,28 +18,32 @@ pub(crate) struct Answer {
     pub(crate) scenario: Scenario,
     /// Identity of the data.
     pub(crate) data: String,
+    /// What was searched.
+    pub(crate) places: Vec<Place>,
+    /// What was not.
+    pub(crate) left: Vec<Left>,
     pub(crate) view: View,
     pub(crate) notes: Vec<String>,
-    search: Search,
+    searches: Searches,
 }
 
 /// Answers a question on some data.
 pub(crate) fn answer(asked: Asked, data: &Data) -> Result<Answer, Failure> {
     let Asked { scenario, data: linked, mut notes } = asked;
-    let plan = Plan::resolve(&scenario, Catalog::embedded(), &data.index)?;
-    let id = plan.data_id();
+    let plans = Plans::resolve(&scenario, Catalog::embedded(), &data.index)?;
+    let id = plans.data_id();
     notes.extend(
         linked.filter(|linked| *linked != id).map(|linked| text::different_data(&id, &linked).to_string()),
     );
-    let mut search = Search::new(data.load(plan)?);
-    loop {
-        let progress = search.advance(u32::MAX);
-        if progress.done >= progress.total {
-            break;
-        }
-    }
-    let view = view(search.rows(), &scenario);
-    Ok(Answer { scenario, data: id, view, notes, search })
+    let skipped = plans.skipped.into_iter();
+    let mut left: Vec<_> =
+        skipped.map(|one| Left { place: one.place, why: text::skip_reason(&one.why) }).collect();
+    let (problems, lost) = data.load_all(plans.plans)?;
+    left.extend(lost);
+    let mut searches = Searches::new(scenario.clone(), problems);
+    while !searches.advance(u32::MAX).is_done() {}
+    let view = view_all(&searches.rows(), &scenario);
+    Ok(Answer { scenario, data: id, places: searches.places(), left, view, notes, searches })
 }
 
 impl Answer {
@@ -48,9 +52,14 @@ impl Answer {
         self.view.picks.iter().filter_map(|&pick| self.view.points.get(pick))
     }
 
+    /// The backend and GPU system of a point.
+    pub(crate) fn place(&self, point: &Point) -> Place {
+        self.places.get(point.place as usize).cloned().unwrap_or_else(|| self.scenario.home())
+    }
+
     /// Where the time of a point goes.
     pub(crate) fn explain(&self, point: &Point) -> Option<Explanation> {
-        self.search.explain(&point.layout)
+        self.searches.explain(point)
     }
 
     /// The share link.

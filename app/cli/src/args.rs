@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::RangedI64ValueParser;
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use engine::backend::Backend;
+use engine::link::AUTO;
 use engine::manifest::Dynamo;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 
@@ -202,7 +203,7 @@ pub(crate) struct Question {
     /// Model id, such as Qwen/Qwen3-32B-FP8.
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// GPU system, such as h100_sxm.
+    /// GPU system, such as h100_sxm; `any` searches all with data and ranks them together.
     #[arg(long)]
     pub(crate) system: Option<String>,
     /// GPU system of the decode workers, when it differs.
@@ -217,9 +218,9 @@ pub(crate) struct Question {
     /// Find the fewest GPUs that hold this many requests in flight.
     #[arg(long, value_name = "N", group = "goal")]
     pub(crate) concurrency: Option<u32>,
-    /// Inference engine.
+    /// Inference engine; `auto` searches all and ranks them together.
     #[arg(long, value_name = "NAME", value_parser = backend)]
-    pub(crate) backend: Option<Backend>,
+    pub(crate) backend: Option<BackendChoice>,
     /// Data version; the current one when left out.
     #[arg(long)]
     pub(crate) version: Option<String>,
@@ -306,8 +307,16 @@ pub(crate) enum Policy {
     Reference,
 }
 
-fn backend(name: &str) -> Result<Backend, String> {
-    Backend::from_name(name).ok_or_else(|| one_of(Backend::ALL))
+/// One backend; none stands for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BackendChoice(pub(crate) Option<Backend>);
+
+fn backend(name: &str) -> Result<BackendChoice, String> {
+    if name == AUTO {
+        return Ok(BackendChoice(None));
+    }
+    let names: Vec<_> = Backend::ALL.iter().map(|backend| backend.name()).chain([AUTO]).collect();
+    Backend::from_name(name).map(|backend| BackendChoice(Some(backend))).ok_or_else(|| one_of(&names))
 }
 
 fn gemm(name: &str) -> Result<Quant, String> {

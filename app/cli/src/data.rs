@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::problem::{Plan, Problem};
+use engine::scenario::Place;
 use engine::text;
 use perf_data::{Index, Pack};
 
@@ -21,6 +22,14 @@ const PLACES: [&str; 2] = ["perf-data/packs", "packs"];
 pub(crate) struct Data {
     folder: PathBuf,
     pub(crate) index: Index,
+}
+
+/// A place that was not searched.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Left {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) why: String,
 }
 
 impl Data {
@@ -48,9 +57,35 @@ impl Data {
 
     /// The plan with its tables.
     pub(crate) fn load(&self, plan: Plan) -> Result<Problem, Failure> {
+        self.read(plan, &mut BTreeMap::new())
+    }
+
+    /// The plans with their tables, and those that could not be loaded with the reason; an error when none could.
+    pub(crate) fn load_all(&self, plans: Vec<Plan>) -> Result<(Vec<Problem>, Vec<Left>), Failure> {
         let mut packs = BTreeMap::new();
+        let (mut problems, mut left, mut first) = (Vec::new(), Vec::new(), None);
+        for plan in plans {
+            let place = plan.scenario().home();
+            match self.read(plan, &mut packs) {
+                Ok(problem) => problems.push(problem),
+                Err(failure) => {
+                    left.push(Left { place, why: failure.to_string() });
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+        match first {
+            Some(failure) if problems.is_empty() => Err(failure),
+            _ => Ok((problems, left)),
+        }
+    }
+
+    /// The plan with its tables, those in `packs` decoded before.
+    fn read(&self, plan: Plan, packs: &mut BTreeMap<String, Arc<Pack>>) -> Result<Problem, Failure> {
         for file in plan.files() {
-            packs.insert(file.name.clone(), Arc::new(self.pack(&file.name)?));
+            if !packs.contains_key(&file.name) {
+                packs.insert(file.name.clone(), Arc::new(self.pack(&file.name)?));
+            }
         }
         Ok(Problem::new(plan, |name| packs.get(name).map(Arc::clone))?)
     }

@@ -126,11 +126,15 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         mtp_accepted,
     } = flags;
     set(&mut scenario.model, model.as_ref());
-    set(&mut scenario.system, system.as_ref());
+    if let Some(system) = system {
+        scenario.set_system((system != link::ANY).then_some(system));
+    }
     set_some(&mut scenario.decode_system, decode_system.as_ref());
     let goal = gpus.map(Goal::Gpus).or(rate.map(Goal::RequestRate)).or(concurrency.map(Goal::Concurrency));
     set(&mut scenario.goal, goal.as_ref());
-    set(&mut scenario.backend, backend.as_ref());
+    if let Some(args::BackendChoice(backend)) = backend {
+        scenario.set_backend(*backend);
+    }
     set_some(&mut scenario.version, version.as_ref());
     set(&mut scenario.workload.isl, isl.as_ref());
     set(&mut scenario.workload.osl, osl.as_ref());

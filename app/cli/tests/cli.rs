@@ -119,6 +119,34 @@ fn what_a_link_says_in_vain_is_noted() {
 }
 
 #[test]
+fn every_backend_and_system_are_ranked_together() {
+    let both = ["--backend", "auto", "--system", "any", "--top", "400"];
+    let answer = json(&[&["search", "--json"], &both[..]].concat());
+    let picks = answer["picks"].as_array().unwrap();
+    let scores: Vec<_> = picks.iter().map(|pick| pick["tokens_per_sec_per_gpu"].as_f64().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b));
+    let distinct = |key: &str| {
+        picks.iter().map(|pick| pick[key].as_str().unwrap()).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(distinct("system") > 3 && distinct("backend") == 3);
+    let left = answer["not_searched"].as_array().unwrap();
+    assert!(left.iter().any(|left| left["system"] == "b60" && left["why"] == "not measured"), "{left:?}");
+    // The best is the best of its own place, and its manifest names that place.
+    let best = &picks[0];
+    let (system, backend) = (best["system"].as_str().unwrap(), best["backend"].as_str().unwrap());
+    let alone = json(&["search", "--json", "--system", system, "--backend", backend, "--top", "1"]);
+    assert_eq!(alone["picks"][0]["layout"], best["layout"]);
+    assert_eq!(alone["funnel"]["frontier"].as_u64().map(|points| points > 0), Some(true));
+    let text = out(&run(&[&["search"], &both[..]].concat()));
+    let row = text.lines().find(|line| line.starts_with("  1  ")).unwrap();
+    assert!(row.contains(system) && row.contains(backend), "{row}");
+    assert!(text.contains("Not searched: ") && text.contains("count alike"), "{text}");
+    let export = run(&["export", "--backend", "auto", "--system", system]);
+    let request: Value = serde_yaml::from_slice(&export.stdout).unwrap();
+    assert_eq!(request["spec"]["backend"], backend);
+}
+
+#[test]
 fn nothing_feasible_is_exit_code_1_with_a_way_out() {
     let output = run(&["search", "--ttft", "20"]);
     assert_eq!(code(&output), 1);
@@ -148,6 +176,7 @@ fn bad_input_is_exit_code_2_and_names_the_value() {
         (&["search", "--scenario", "no-such-file.yaml"], "no-such-file.yaml"),
         (&["search", "--data", "no-such-folder"], "no-such-folder"),
         (&["estimate"], "--batch"),
+        (&["estimate", "--batch", "1", "--backend", "auto"], "one backend"),
         (&["estimate", "--batch", "1", "--tp", "3"], "TP"),
         (&["estimate", "--batch", "1", "--tp", "1025"], "1025"),
         (&["export", "--pick", "1000"], "pick 1000"),

@@ -68,6 +68,7 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
         system,
         decode_system,
         backend,
+        reach,
         version,
         workload,
         sla,
@@ -79,13 +80,13 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     } = scenario;
     let mut out = Query(format!("v={VERSION}"));
     out.text("model", model);
-    out.text("system", system);
+    out.text("system", if reach.every_system { ANY } else { system });
     match goal {
         Goal::Gpus(gpus) => out.raw("gpus", gpus),
         Goal::RequestRate(rate) => out.raw("rate", plain(*rate)),
         Goal::Concurrency(requests) => out.raw("concurrency", requests),
     }
-    out.raw("backend", backend);
+    out.raw("backend", if reach.every_backend { AUTO } else { backend.name() });
     out.raw("isl", workload.isl);
     out.raw("osl", workload.osl);
     out.raw("prefix", workload.prefix);
@@ -158,6 +159,10 @@ pub fn parse(link: &str) -> Parsed {
     reader.parsed
 }
 
+/// Every GPU system.
+pub const ANY: &str = "any";
+/// Every backend.
+pub const AUTO: &str = "auto";
 const PIPELINE: &str = "1,2,4";
 
 /// The query of an address; a text that is no address is taken as the query itself.
@@ -274,10 +279,10 @@ impl Reader {
         let scenario = &mut self.parsed.scenario;
         match key {
             "model" => value.clone_into(&mut scenario.model),
-            "system" => value.clone_into(&mut scenario.system),
+            "system" => scenario.set_system((value != ANY).then_some(value)),
             "decode" => scenario.decode_system = Some(value.to_owned()),
             "version" => scenario.version = Some(value.to_owned()),
-            "backend" => scenario.backend = choice(value, BACKENDS)?,
+            "backend" => scenario.set_backend(choice(value, BACKENDS)?),
             "serving" => scenario.serving = choice(value, SERVING)?,
             "policy" => scenario.policy = choice(value, POLICIES)?,
             _ => return Err(Problem::UnknownKey),
@@ -302,8 +307,10 @@ impl Reader {
 /// Names of a value and what they stand for.
 type Names<T> = (&'static [&'static str], &'static [T]);
 
-const BACKENDS: Names<Backend> =
-    (&["trtllm", "sglang", "vllm"], &[Backend::Trtllm, Backend::Sglang, Backend::Vllm]);
+const BACKENDS: Names<Option<Backend>> = (
+    &["trtllm", "sglang", "vllm", AUTO],
+    &[Some(Backend::Trtllm), Some(Backend::Sglang), Some(Backend::Vllm), None],
+);
 const SERVING: Names<Serving> = (&["both", "agg", "disagg"], &[Serving::Both, Serving::Agg, Serving::Disagg]);
 const PIPELINES: Names<bool> = (&["1", PIPELINE], &[false, true]);
 const POLICIES: Names<Policy> = (&["exhaustive", "reference"], &[Policy::Exhaustive, Policy::Reference]);

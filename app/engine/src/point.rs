@@ -64,6 +64,8 @@ pub enum Layout {
 /// One deployment of the whole cluster and what it is predicted to do.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
+    /// Which of the searched places it is for: an index into their list, 0 when there is one.
+    pub place: u32,
     /// How the cluster is laid out.
     pub layout: Layout,
     /// Equal replicas the cluster divides into.

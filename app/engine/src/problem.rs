@@ -2,7 +2,7 @@
 
 mod error;
 
-pub use error::{Field, ScenarioError};
+pub use error::{Field, ScenarioError, Skipped};
 
 use std::sync::Arc;
 
@@ -95,6 +95,11 @@ impl Plan {
             _ => None,
         };
         Ok(Self { scenario: scenario.clone(), model: Arc::new(model.clone()), prefill, decode })
+    }
+
+    /// The question.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     fn sides(&self) -> impl Iterator<Item = &SidePlan> {

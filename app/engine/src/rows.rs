@@ -117,3 +117,8 @@ pub struct FixedPoints {
     /// Its picks, best first, as indices into `points`.
     pub picks: Vec<usize>,
 }
+
+impl FixedPoints {
+    /// Picks of each serving mode, at most.
+    pub const TOP: usize = 5;
+}

@@ -18,6 +18,8 @@ pub struct Scenario {
     pub decode_system: Option<String>,
     /// Inference engine.
     pub backend: Backend,
+    /// Whether other systems and backends are searched as well.
+    pub reach: Reach,
     /// Data version; none means the current one.
     pub version: Option<String>,
     /// Request shape.
@@ -34,6 +36,75 @@ pub struct Scenario {
     pub engine: EngineOptions,
     /// How to search.
     pub policy: Policy,
+}
+
+/// How far a search reaches beyond one backend on one GPU system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Every backend, whatever `backend` says.
+    pub every_backend: bool,
+    /// Every GPU system with data, whatever `system` says.
+    pub every_system: bool,
+}
+
+impl Reach {
+    /// Whether more than one place may be searched.
+    pub const fn is_wide(self) -> bool {
+        self.every_backend || self.every_system
+    }
+}
+
+/// One backend on one GPU system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// GPU system id; prefill side when decode workers run elsewhere.
+    pub system: String,
+    /// Inference engine.
+    pub backend: Backend,
+}
+
+impl Scenario {
+    /// Asks for one backend, or for all of them.
+    pub fn set_backend(&mut self, backend: Option<Backend>) {
+        self.reach.every_backend = backend.is_none();
+        self.backend = backend.unwrap_or(Backend::Trtllm);
+    }
+
+    /// Asks for one GPU system, or for all of them.
+    pub fn set_system(&mut self, system: Option<&str>) {
+        self.reach.every_system = system.is_none();
+        system.unwrap_or("h100_sxm").clone_into(&mut self.system);
+    }
+
+    /// The backend, unless all of them are searched.
+    pub fn one_backend(&self) -> Option<Backend> {
+        (!self.reach.every_backend).then_some(self.backend)
+    }
+
+    /// The GPU system, unless all of them are searched.
+    pub fn one_system(&self) -> Option<&str> {
+        (!self.reach.every_system).then_some(&self.system)
+    }
+
+    /// The same question for one backend on one GPU system.
+    #[must_use]
+    pub fn at(&self, place: &Place) -> Self {
+        let Place { system, backend } = place.clone();
+        Self { system, backend, reach: Reach::default(), ..self.clone() }
+    }
+
+    /// Where it is asked when nothing else is searched.
+    pub fn home(&self) -> Place {
+        Place { system: self.system.clone(), backend: self.backend }
+    }
+
+    /// Whether an answer to `other` can be kept for this: they differ in SLO and goal at most, and the policy's
+    /// layouts depend on neither.
+    pub fn keeps(&self, other: &Self) -> bool {
+        let moved = Self { sla: other.sla, goal: other.goal, ..self.clone() };
+        // The reference's own search depends on both.
+        moved == *other && (self.policy == Policy::Exhaustive || self == other)
+    }
 }
 
 /// Tokens of one request.
@@ -137,6 +208,7 @@ impl Default for Scenario {
             system: "h100_sxm".to_owned(),
             decode_system: None,
             backend: Backend::Trtllm,
+            reach: Reach::default(),
             version: None,
             workload: Workload { isl: 4000, osl: 500, prefix: 0 },
             sla: Sla { ttft_ms: 500.0, itl_ms: 30.0, request_latency_ms: None, strict: false },

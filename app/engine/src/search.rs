@@ -139,10 +139,7 @@ impl Search {
 
     /// Whether another scenario differs only in SLO and GPU budget, so that layouts and tables can be kept.
     pub fn accepts(&self, scenario: &Scenario) -> bool {
-        let have = &self.problem.scenario;
-        let same_question = Scenario { sla: have.sla, goal: have.goal, ..scenario.clone() } == *have;
-        // The reference's own search depends on both.
-        same_question && (scenario.policy == Policy::Exhaustive || scenario == have)
+        scenario.keeps(&self.problem.scenario)
     }
 
     /// Takes over the SLO and budget of an accepted scenario; only the exact batches are searched again.

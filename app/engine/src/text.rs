@@ -5,6 +5,7 @@ mod glossary;
 mod layout;
 mod insight;
 mod nothing;
+mod places;
 
 pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
@@ -13,6 +14,7 @@ pub use glossary::{Term, glossary};
 pub use insight::{announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict};
 pub use layout::{gpus_decomposed, gpus_idle, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
+pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};
 
 /// Something to tell the user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::point::{Layout, Point, Worker};
-use crate::rows::Rows;
+use crate::rows::{FixedPoints, Rows};
 use crate::scenario::{Goal, Scenario};
 
 /// How many candidates are left after each stage; never increasing from top to bottom.
@@ -72,17 +72,23 @@ impl View {
 
 /// Composes rows into clusters under the scenario's SLO and goal.
 pub fn view(rows: &Rows, scenario: &Scenario) -> View {
+    view_all(&[rows], scenario)
+}
+
+/// The same for the rows of several places, whose points are ranked together.
+///
+/// A GPU counts as a GPU, whatever its system.
+pub fn view_all(places: &[&Rows], scenario: &Scenario) -> View {
     let target = Target::of(scenario);
     let mut view = View::default();
-    if let Some(fixed) = &rows.fixed {
-        view.points.clone_from(&fixed.points);
-        for point in &mut view.points {
-            point.meets_ttft = target.meets_ttft(point.ttft_ms);
-            point.meets_itl = target.meets_rest(point.ttft_ms, point.itl_ms);
-        }
-        view.picks = fixed.picks.iter().copied().filter(|&pick| view.points[pick].meets()).collect();
+    if places.iter().any(|rows| rows.fixed.is_some()) {
+        fixed(places, &target, &mut view);
     } else {
-        view.points = compose::points(rows, scenario, &target);
+        for (place, rows) in (0..).zip(places) {
+            let first = view.points.len();
+            view.points.extend(compose::points(rows, scenario, &target));
+            view.points[first..].iter_mut().for_each(|point| point.place = place);
+        }
         view.points.sort_by(|a, b| compare(a, b, scenario.goal));
         view.picks = picks(&view.points);
     }
@@ -98,11 +104,43 @@ pub fn view(rows: &Rows, scenario: &Scenario) -> View {
     };
     let (all, agg, disagg) = (front(&|_| true), front(&|p| !p.is_disagg()), front(&Point::is_disagg));
     (view.frontier, view.frontier_agg, view.frontier_disagg) = (all, agg, disagg);
-    view.funnel = funnel::count(rows, scenario, &target, &view);
+    view.funnel = funnel::count(places, scenario, &target, &view);
     if view.picks.is_empty() {
-        view.nearest = Some(funnel::nearest(rows, scenario, &target, &view));
+        view.nearest = Some(funnel::nearest(places, scenario, &target, &view));
     }
     view
+}
+
+/// Points and picks of the `Reference` policy.
+///
+/// Of several places the reference keeps the picks with the highest score, as many in each serving mode as of one.
+fn fixed(places: &[&Rows], target: &Target, view: &mut View) {
+    for (place, rows) in (0..).zip(places) {
+        let Some(fixed) = &rows.fixed else { continue };
+        let first = view.points.len();
+        view.points.extend(fixed.points.iter().map(|point| Point {
+            place,
+            meets_ttft: target.meets_ttft(point.ttft_ms),
+            meets_itl: target.meets_rest(point.ttft_ms, point.itl_ms),
+            ..*point
+        }));
+        view.picks.extend(fixed.picks.iter().map(|pick| first + pick));
+    }
+    if places.len() > 1 {
+        let score = |&at: &usize| view.points[at].tokens_per_sec_per_gpu;
+        let best_first = |a: &usize, b: &usize| score(b).total_cmp(&score(a));
+        let of_mode = |disagg: bool| {
+            let picks = view.picks.iter().copied();
+            let mut mode: Vec<usize> = picks.filter(|&at| view.points[at].is_disagg() == disagg).collect();
+            mode.sort_by(best_first);
+            mode.truncate(FixedPoints::TOP);
+            mode
+        };
+        let mut merged = [of_mode(false), of_mode(true)].concat();
+        merged.sort_by(best_first);
+        view.picks = merged;
+    }
+    view.picks.retain(|&pick| view.points[pick].meets());
 }
 
 /// Latency targets and the budget, ready to compare with.
@@ -162,12 +200,12 @@ fn compare(a: &Point, b: &Point, goal: Goal) -> Ordering {
     gain_b.total_cmp(&gain_a).then(user_b.total_cmp(&user_a)).then(a.gpus_used.cmp(&b.gpus_used))
 }
 
-/// Of sorted points, the first of each pair of layouts that meets the SLO.
+/// Of sorted points, the first of each pair of layouts of a place that meets the SLO.
 fn picks(points: &[Point]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let layout = |point: &Point| match point.layout {
-        Layout::Agg { worker, .. } => (worker.parallel, None),
-        Layout::Disagg { prefill, decode } => (prefill.parallel, Some(decode.parallel)),
+        Layout::Agg { worker, .. } => (point.place, worker.parallel, None),
+        Layout::Disagg { prefill, decode } => (point.place, prefill.parallel, Some(decode.parallel)),
     };
     (0..points.len()).filter(|&at| points[at].meets() && seen.insert(layout(&points[at]))).collect()
 }

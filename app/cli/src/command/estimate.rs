@@ -48,6 +48,9 @@ pub(super) fn run(args: &args::Estimate) -> Result<Report, Failure> {
     let data = Data::open(args.output.data.as_deref())?;
     let asked = ask(&args.question, &args::Space::default())?;
     let scenario = asked.scenario;
+    if scenario.reach.is_wide() {
+        return Err(Failure("One layout has one backend and one GPU system: name them.".to_owned()));
+    }
     let deployment = deployment(&args.layout, &scenario)?;
     let plan = Plan::resolve(&scenario, Catalog::embedded(), &data.index)?;
     let id = plan.data_id();

@@ -2,7 +2,7 @@
 
 use engine::catalog::Catalog;
 use engine::link;
-use engine::problem::Plan;
+use engine::places::Plans;
 use engine::scenario::Scenario;
 use engine::text;
 use serde::Serialize;
@@ -23,8 +23,8 @@ pub(super) fn run(args: &args::Link) -> Result<Report, Failure> {
     let Asked { scenario, data: linked, mut notes } = ask(&args.question, &args.space)?;
     let data = Data::open(args.output.data.as_deref())?;
     // A link can carry a question that has no answer; it only says less then.
-    let data = match Plan::resolve(&scenario, Catalog::embedded(), &data.index) {
-        Ok(plan) => Some(plan.data_id()),
+    let data = match Plans::resolve(&scenario, Catalog::embedded(), &data.index) {
+        Ok(plans) => Some(plans.data_id()),
         Err(error) => {
             notes.push(text::scenario_error(&error).to_string());
             None

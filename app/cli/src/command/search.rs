@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use engine::format::{count, rate, typed};
-use engine::scenario::{Goal, Scenario};
+use engine::scenario::{Goal, Place, Reach, Scenario};
 use engine::text;
 use engine::view::{Funnel, Nearest, Point};
 use serde::Serialize;
 
 use crate::answer::{Answer, answer};
 use crate::args;
-use crate::data::Data;
+use crate::data::{Data, Left};
 use crate::question::ask;
 use crate::report::{Failure, Report, json};
 use crate::table::{Align, table};
@@ -36,6 +36,9 @@ struct Json<'a> {
     scenario: &'a Scenario,
     data: &'a str,
     link: String,
+    /// What was searched; `place` of a pick counts in this list.
+    places: &'a [Place],
+    not_searched: &'a [Left],
     funnel: &'a Funnel,
     picks: Vec<Pick<'a>>,
     limited_by: Option<String>,
@@ -45,6 +48,8 @@ struct Json<'a> {
 #[derive(Serialize)]
 struct Pick<'a> {
     rank: usize,
+    system: String,
+    backend: &'static str,
     serving: &'static str,
     replica: String,
     gpus: String,
@@ -62,17 +67,24 @@ pub(super) fn run(args: &args::Search) -> Result<Report, Failure> {
 }
 
 fn for_programs(answer: &Answer, top: usize) -> Json<'_> {
-    let picks = answer.picks().take(top).zip(1..).map(|(point, rank)| Pick {
-        rank,
-        serving: text::serving(point),
-        replica: text::layout_short(point),
-        gpus: text::gpus_decomposed(point),
-        point,
+    let picks = answer.picks().take(top).zip(1..).map(|(point, rank)| {
+        let Place { system, backend } = answer.place(point);
+        Pick {
+            rank,
+            system,
+            backend: backend.name(),
+            serving: text::serving(point),
+            replica: text::layout_short(point),
+            gpus: text::gpus_decomposed(point),
+            point,
+        }
     });
     Json {
         scenario: &answer.scenario,
         data: &answer.data,
         link: answer.link(),
+        places: &answer.places,
+        not_searched: &answer.left,
         funnel: &answer.view.funnel,
         picks: picks.collect(),
         limited_by: limit(answer),
@@ -81,24 +93,29 @@ fn for_programs(answer: &Answer, top: usize) -> Json<'_> {
 }
 
 fn for_people(answer: &Answer, top: usize) -> String {
-    let mut lines = vec![question(&answer.scenario), String::new()];
+    let scenario = &answer.scenario;
+    let mut lines = vec![question(scenario), String::new()];
     if let Some(best) = answer.view.best() {
+        if scenario.reach.is_wide() {
+            lines.push(format!("{}.", text::place(&answer.place(best))));
+        }
         lines.push(text::verdict(best));
         lines.push(format!("{}.", text::gpus_decomposed(best)));
-        lines.extend(text::gpus_idle(best, &answer.scenario).map(|idle| format!("{idle}.")));
+        lines.extend(text::gpus_idle(best, scenario).map(|idle| format!("{idle}.")));
         lines.extend(limit(answer).map(|limit| format!("Limited by {limit}.")));
         lines.extend(answer.picks().nth(1).map(|next| text::next_best(best, next)));
         lines.push(String::new());
-        let rows: Vec<_> = answer.picks().take(top).zip(1..).map(|(point, rank)| row(rank, point)).collect();
-        lines.push(table(COLUMNS, &rows));
+        lines.push(picks(answer, top));
+        lines.extend(text::across(&answer.places, scenario.goal));
     } else {
         let nearest = answer.view.nearest.unwrap_or_default();
-        lines.push(text::nothing_fits(&nearest, &answer.scenario).to_string());
+        lines.push(text::nothing_fits(&nearest, scenario).to_string());
         lines.push(String::new());
     }
-    let stages = text::funnel_stages(&answer.view.funnel, &answer.scenario);
+    let stages = text::funnel_stages(&answer.view.funnel, scenario);
     let stages: Vec<_> = stages.iter().map(|&(name, left)| format!("{} {name}", count(left))).collect();
     lines.push(stages.join(" → "));
+    lines.extend(text::not_searched(answer.left.iter().map(|left| (&left.place, left.why.clone()))));
     let mut out = lines.join("\n");
     // A String takes everything.
     let _ = writeln!(out, "\nData {}. Link: {}", answer.data, answer.link());
@@ -108,6 +125,30 @@ fn for_people(answer: &Answer, top: usize) -> String {
 fn limit(answer: &Answer) -> Option<String> {
     let best = answer.view.best()?;
     text::limited_by(&answer.explain(best)?, best)
+}
+
+/// The best picks as a table that names backend and system where several were asked for.
+fn picks(answer: &Answer, top: usize) -> String {
+    let reach = answer.scenario.reach;
+    let mut columns = COLUMNS.to_vec();
+    named(&mut columns, reach, ("backend", Align::Left), ("system", Align::Left));
+    let rows = answer.picks().take(top).zip(1..).map(|(point, rank)| {
+        let Place { system, backend } = answer.place(point);
+        let mut cells = row(rank, point);
+        named(&mut cells, reach, backend.name().to_owned(), system);
+        cells
+    });
+    table(&columns, &rows.collect::<Vec<_>>())
+}
+
+/// Puts backend and system behind the rank, where several were asked for.
+fn named<T>(line: &mut Vec<T>, reach: Reach, backend: T, system: T) {
+    if reach.every_system {
+        line.insert(1, system);
+    }
+    if reach.every_backend {
+        line.insert(1, backend);
+    }
 }
 
 fn row(rank: usize, point: &Point) -> Vec<String> {
@@ -129,7 +170,8 @@ fn row(rank: usize, point: &Point) -> Vec<String> {
 
 /// What was asked, in two lines.
 pub(super) fn question(scenario: &Scenario) -> String {
-    let Scenario { model, system, decode_system, backend, workload, sla, goal, .. } = scenario;
+    let Scenario { model, decode_system, workload, sla, goal, .. } = scenario;
+    let system = scenario.one_system().unwrap_or_else(|| text::asked_system(scenario));
     let goal = match goal {
         Goal::Gpus(gpus) => format!("{} × {system}", count(u64::from(*gpus))),
         Goal::RequestRate(rate) => format!("{system} for {} requests/s", typed(*rate)),
@@ -144,7 +186,7 @@ pub(super) fn question(scenario: &Scenario) -> String {
     };
     format!(
         "{model} on {goal}{decode}, {}\nISL {}, OSL {}, prefix {}; TTFT {} ms, {second}",
-        backend.label(),
+        text::asked_backend(scenario),
         count(u64::from(workload.isl)),
         count(u64::from(workload.osl)),
         count(u64::from(workload.prefix)),

@@ -1,7 +1,7 @@
 //! Tests of the link format.
 
 use super::*;
-use crate::scenario::{EngineOptions, QuantChoice, Sla, Workload};
+use crate::scenario::{EngineOptions, QuantChoice, Reach, Sla, Workload};
 use proptest::prelude::*;
 
 const AIRLINE: &str = "v=1&model=Qwen/Qwen3-32B-FP8&system=h100_sxm&gpus=32&backend=trtllm&isl=4000&osl=500&prefix=0&ttft=500&itl=30&data=1a2b3c4d";
@@ -49,6 +49,15 @@ fn every_advanced_input_has_a_key() {
     assert_eq!(s.goal, Goal::RequestRate(2.5));
     assert_eq!(s.decode_system.as_deref(), Some("b200_sxm"));
     assert!(s.sla.strict && s.engine.pipeline && s.engine.chunked_prefill);
+}
+
+#[test]
+fn every_backend_and_any_system_have_names() {
+    let link = "v=1&model=m&system=any&gpus=8&backend=auto&isl=1&osl=2&prefix=0&ttft=1&itl=1";
+    let parsed = parse(link);
+    assert_eq!(parsed.notices, vec![]);
+    assert_eq!(parsed.scenario.reach, Reach { every_backend: true, every_system: true });
+    assert_eq!(write(&parsed.scenario, None), link);
 }
 
 #[test]
@@ -118,12 +127,19 @@ prop_compose! {
                                        any::<u32>().prop_map(Goal::Concurrency)])
                   (serving in proptest::sample::select(vec![Serving::Both, Serving::Agg, Serving::Disagg]),
                    policy in proptest::sample::select(vec![Policy::Exhaustive, Policy::Reference]),
-                   (engine, quant) in options(),
+                   (engine, quant) in options(), every_backend in any::<bool>(), every_system in any::<bool>(),
                    base in Just(Scenario { model, system, decode_system, backend, version,
                        workload: Workload { isl, osl, prefix },
                        sla: Sla { ttft_ms, itl_ms, request_latency_ms, strict }, goal, ..Scenario::default() }))
                   -> Scenario {
-        Scenario { serving, quant, engine, policy, ..base }
+        let mut scenario = Scenario { serving, quant, engine, policy, ..base };
+        if every_backend {
+            scenario.set_backend(None);
+        }
+        if every_system {
+            scenario.set_system(None);
+        }
+        scenario
     }
 }
 

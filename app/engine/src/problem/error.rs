@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Place;
+
+/// A place that a search of several left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The place.
+    pub place: Place,
+    /// Why.
+    pub why: ScenarioError,
+}
+
 /// Why a scenario cannot be answered; the user can fix it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum ScenarioError {
@@ -74,6 +85,12 @@ pub enum ScenarioError {
         system: String,
         /// The pipe.
         pipe: String,
+    },
+    /// None of several backends or systems can be searched.
+    #[error("nothing to search: {} places have no data", .skipped.len())]
+    Nowhere {
+        /// Each of them.
+        skipped: Vec<Skipped>,
     },
 }
 

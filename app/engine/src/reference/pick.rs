@@ -8,8 +8,6 @@ use crate::rows::FixedPoints;
 use crate::scenario::{Goal, Scenario};
 use crate::view::frontier;
 
-/// Rows that the reference shows for each mode.
-const TOP: usize = 5;
 /// Largest replica, GPUs.
 const LARGEST_REPLICA: u32 = 128;
 /// Largest replica where experts are exchanged across nodes, GPUs.
@@ -152,7 +150,7 @@ fn rank(rows: &[Row], scenario: &Scenario) -> Option<Cluster> {
             by_score.then(b.row.tokens_per_sec_per_user.total_cmp(&a.row.tokens_per_sec_per_user))
         }
     });
-    top.truncate(TOP);
+    top.truncate(FixedPoints::TOP);
     let x = |p: &Placed| {
         if limit.is_some() { -p.row.request_latency_ms } else { p.row.tokens_per_sec_per_user }
     };
@@ -198,6 +196,7 @@ fn point(placed: &Placed) -> Point {
         memory: member.memory,
     };
     Point {
+        place: 0,
         layout: match &row.shape {
             Shape::Agg { worker: member, ctx_tokens } => {
                 Layout::Agg { worker: worker(member), ctx_tokens: *ctx_tokens }

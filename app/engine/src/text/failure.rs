@@ -56,6 +56,12 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
             format!("{system} has no {pipe} tensor cores."),
             "Choose a precision that the GPU has, or another GPU system.",
         ),
+        ScenarioError::Nowhere { skipped } => Message::new(
+            "No data for this model",
+            super::not_searched(skipped.iter().map(|one| (&one.place, super::skip_reason(&one.why))))
+                .unwrap_or_else(|| "No GPU system was measured.".to_owned()),
+            "Choose another precision or model.",
+        ),
     }
 }
 
@@ -182,7 +188,9 @@ fn pick(noun: &str, close: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::Field;
+    use crate::backend::Backend;
+    use crate::problem::{Field, Skipped};
+    use crate::scenario::Place;
 
     fn strings(items: &[&str]) -> Vec<String> {
         items.iter().map(|&item| item.to_owned()).collect()
@@ -233,6 +241,16 @@ mod tests {
                 &["a100_sxm", "gemm", "fp8", "bfloat16"],
             ),
             (ScenarioError::NoPeak { system: "a100_sxm".into(), pipe: "fp8".into() }, &["a100_sxm", "fp8"]),
+            (
+                ScenarioError::Nowhere {
+                    skipped: vec![Skipped {
+                        place: Place { system: "a100_sxm".into(), backend: Backend::Vllm },
+                        why: ScenarioError::NoPeak { system: "a100_sxm".into(), pipe: "fp8".into() },
+                    }],
+                },
+                &["vLLM on A100 SXM", "fp8"],
+            ),
+            (ScenarioError::Nowhere { skipped: Vec::new() }, &["No GPU system"]),
         ]
     }
 

@@ -82,6 +82,7 @@ pub(super) mod samples {
 
     fn point(layout: Layout, replicas: u32, gpus_used: u32) -> Point {
         Point {
+            place: 0,
             layout,
             replicas,
             gpus_used,

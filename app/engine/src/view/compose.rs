@@ -48,6 +48,7 @@ fn point(layout: Layout, replicas: u32, outcome: &Outcome, scenario: &Scenario, 
     let osl = scenario.workload.osl;
     let paid = target.gpus.unwrap_or(gpus_used);
     Point {
+        place: 0,
         layout,
         replicas,
         gpus_used,

@@ -5,8 +5,27 @@ use crate::rows::{DecodeRow, PrefillRow, Rows, Stages};
 use crate::scenario::Scenario;
 
 /// Counts candidates within the budget: aggregated replicas, and pairs of prefill and decode workers.
-pub(super) fn count(rows: &Rows, scenario: &Scenario, target: &Target, view: &View) -> Funnel {
+pub(super) fn count(places: &[&Rows], scenario: &Scenario, target: &Target, view: &View) -> Funnel {
     let mut funnel = Funnel::default();
+    for rows in places {
+        candidates(rows, scenario, target, &mut funnel);
+        if rows.fixed.is_none() {
+            let (ttft, both) = meeting(rows, scenario, target);
+            funnel.meet_ttft += ttft;
+            funnel.meet_itl += both;
+        }
+    }
+    if places.iter().any(|rows| rows.fixed.is_some()) {
+        let points = &view.points;
+        funnel.meet_ttft = points.iter().filter(|p| p.meets_ttft).count() as u64;
+        funnel.meet_itl = points.iter().filter(|p| p.meets()).count() as u64;
+    }
+    funnel.frontier = view.frontier.iter().filter(|&&at| view.points[at].meets()).count() as u64;
+    funnel
+}
+
+/// Adds the stages before the targets.
+fn candidates(rows: &Rows, scenario: &Scenario, target: &Target, funnel: &mut Funnel) {
     let mut add = |tried: u64, fit_memory: u64, fit_kv: u64, measured: u64| {
         funnel.tried += tried;
         funnel.fit_memory += fit_memory;
@@ -32,15 +51,6 @@ pub(super) fn count(rows: &Rows, scenario: &Scenario, target: &Target, view: &Vi
             }
         }
     }
-    if rows.fixed.is_some() {
-        let points = &view.points;
-        funnel.meet_ttft = points.iter().filter(|p| p.meets_ttft).count() as u64;
-        funnel.meet_itl = points.iter().filter(|p| p.meets()).count() as u64;
-    } else {
-        (funnel.meet_ttft, funnel.meet_itl) = meeting(rows, scenario, target);
-    }
-    funnel.frontier = view.frontier.iter().filter(|&&at| view.points[at].meets()).count() as u64;
-    funnel
 }
 
 /// How many candidates meet the TTFT target, and how many the whole SLO.
@@ -83,7 +93,7 @@ fn by_size(rows: &[DecodeRow]) -> Vec<(u32, Vec<f64>)> {
 }
 
 /// The smallest changes, one at a time, after which something meets the SLO.
-pub(super) fn nearest(rows: &Rows, scenario: &Scenario, target: &Target, view: &View) -> Nearest {
+pub(super) fn nearest(places: &[&Rows], scenario: &Scenario, target: &Target, view: &View) -> Nearest {
     let mut out = Nearest::default();
     let mut offer = |gpus: u32, ttft_ms: f64, itl_ms: f64| {
         let (ttft, rest) = (target.meets_ttft(ttft_ms), target.meets_rest(ttft_ms, itl_ms));
@@ -102,10 +112,18 @@ pub(super) fn nearest(rows: &Rows, scenario: &Scenario, target: &Target, view: &
             least(&mut out.itl_ms, reached);
         }
     };
-    if rows.fixed.is_some() {
+    if places.iter().any(|rows| rows.fixed.is_some()) {
         view.points.iter().for_each(|point| offer(point.gpus_per_replica(), point.ttft_ms, point.itl_ms));
         return out;
     }
+    for rows in places {
+        offer_rows(rows, scenario, &mut offer);
+    }
+    out
+}
+
+/// Offers every pair that can be nearest, by GPUs, TTFT and ITL.
+fn offer_rows(rows: &Rows, scenario: &Scenario, offer: &mut impl FnMut(u32, f64, f64)) {
     if scenario.serving.agg() {
         rows.agg.iter().for_each(|row| offer(row.parallel.gpus(), row.ttft_ms, row.itl_ms));
     }
@@ -125,5 +143,4 @@ pub(super) fn nearest(rows: &Rows, scenario: &Scenario, target: &Target, view: &
             }
         }
     }
-    out
 }

@@ -22,6 +22,7 @@ fn worker(tp: u32, batch: u32, count: u32) -> Worker {
 
 fn point(layout: Layout, replicas: u32, per_gpu: f64, ttft_ms: f64, itl_ms: f64) -> Point {
     Point {
+        place: 0,
         layout,
         replicas,
         gpus_used: 32,

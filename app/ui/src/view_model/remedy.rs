@@ -31,7 +31,7 @@ pub fn field_of(error: &ScenarioError) -> Option<Field> {
         ScenarioError::UnknownVersion { .. } => Some(Field::Version),
         ScenarioError::NoPack { .. } => Some(Field::Backend),
         ScenarioError::Number { field, .. } => Some(*field),
-        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } => None,
+        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } | ScenarioError::Nowhere { .. } => None,
     }
 }
 
@@ -54,6 +54,7 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             }
         })
     };
+    let current_data = || with("the current data".to_owned(), &|changed| changed.version = None);
     match error {
         ScenarioError::UnknownModel { close, .. } => close
             .iter()
@@ -69,10 +70,9 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             .take(SOME)
             .map(|other| system(other, id))
             .collect(),
-        ScenarioError::UnknownVersion { .. } => {
-            vec![with("the current data".to_owned(), &|changed| changed.version = None)]
-        }
-        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. }
+        ScenarioError::UnknownVersion { .. } => vec![current_data()],
+        ScenarioError::Nowhere { .. } if scenario.version.is_some() => vec![current_data()],
+        ScenarioError::NoTable { .. } | ScenarioError::NoPeak { .. } | ScenarioError::Nowhere { .. }
             if scenario.quant != QuantChoice::default() =>
         {
             vec![with("the precisions of the checkpoint".to_owned(), &|changed| {
@@ -85,6 +85,13 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             .filter(|other| other != id && runs(other, scenario))
             .map(|other| system(&other, id))
             .collect(),
+        ScenarioError::Nowhere { .. } => {
+            let wider = with("every GPU and backend".to_owned(), &|changed| {
+                changed.set_system(None);
+                changed.set_backend(None);
+            });
+            if wider.scenario.reach == scenario.reach { Vec::new() } else { vec![wider] }
+        }
         ScenarioError::Number { .. } => Vec::new(),
     }
 }
