@@ -7,6 +7,8 @@ pub mod quant;
 pub mod backend;
 pub mod source;
 pub mod model;
+pub mod custom;
+pub mod checkpoint;
 pub mod system;
 pub mod catalog;
 pub mod parallel;

@@ -1,8 +1,10 @@
 //! Models: the facts of a checkpoint that decide its serving cost.
 
+mod check;
 mod hybrid;
 mod sparse;
 
+pub use check::FactError;
 pub use hybrid::{Gemma4, Hybrid, NasBlocks, NemotronH};
 mod state;
 mod vision;
