@@ -200,9 +200,15 @@ pub(crate) struct Question {
     /// A file with a scenario (JSON or YAML) or a share link; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
-    /// Model id, such as Qwen/Qwen3-32B-FP8.
+    /// Model id, such as Qwen/Qwen3-32B-FP8, or a name for the model of --config.
     #[arg(long)]
     pub(crate) model: Option<String>,
+    /// The config.json of a model that is not in the list; --model names it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The hf_quant_config.json beside it, when it has one.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub(crate) quant_config: Option<PathBuf>,
     /// GPU system, such as h100_sxm; `any` searches all with data and ranks them together.
     #[arg(long)]
     pub(crate) system: Option<String>,

@@ -1,6 +1,7 @@
 //! `configurator`: the page's search on the command line, with the same digits.
 
 mod args;
+mod model;
 mod question;
 mod data;
 mod answer;

@@ -10,6 +10,7 @@ use engine::text;
 use serde_json::Value;
 
 use crate::args;
+use crate::model::model;
 use crate::report::Failure;
 
 /// A question as it was asked.
@@ -29,6 +30,7 @@ pub(crate) fn ask(question: &args::Question, space: &args::Space) -> Result<Aske
         (None, Some(path)) => open(path)?,
         (None, None) => Asked::default(),
     };
+    model(question, &mut asked)?;
     apply(question, &mut asked.scenario);
     narrow(space, &mut asked.scenario);
     Ok(asked)
@@ -103,7 +105,9 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
     let args::Question {
         link: _,
         scenario: _,
-        model,
+        model: _,
+        config: _,
+        quant_config: _,
         system,
         decode_system,
         gpus,
@@ -125,7 +129,6 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         mtp,
         mtp_accepted,
     } = flags;
-    set(&mut scenario.model, model.as_ref());
     if let Some(system) = system {
         scenario.set_system((system != link::ANY).then_some(system));
     }

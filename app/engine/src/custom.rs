@@ -48,14 +48,20 @@ pub enum CustomError {
 impl Custom {
     /// A model with these facts; its id is left out.
     pub fn of(spec: &ModelSpec) -> Result<Self, CustomError> {
-        let Ok(Value::Object(mut facts)) = serde_json::to_value(spec) else { return Err(CustomError::Damaged) };
+        let Ok(Value::Object(mut facts)) = serde_json::to_value(spec) else {
+            return Err(CustomError::Damaged);
+        };
         facts.remove("id");
         facts.retain(|key, value| !has_default(key, value));
         let mut text = VERSION.to_owned();
         write(&Value::Object(facts), &mut text);
         let read = Self::parse(&text)?;
         // A name that looks like a number would come back as one.
-        if *read.spec == (ModelSpec { id: String::new(), ..spec.clone() }) { Ok(read) } else { Err(CustomError::Damaged) }
+        if *read.spec == (ModelSpec { id: String::new(), ..spec.clone() }) {
+            Ok(read)
+        } else {
+            Err(CustomError::Damaged)
+        }
     }
 
     /// The model that a text describes.

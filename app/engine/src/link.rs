@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::backend::Backend;
+use crate::custom::Custom;
 use crate::format::plain;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 use crate::scenario::{Goal, Policy, Scenario, Serving};
@@ -56,6 +57,8 @@ pub enum Problem {
     NotOneOf(&'static [&'static str]),
     /// The value is none of the precisions.
     NotPrecision,
+    /// The value describes no model, or one that this version does not understand.
+    NotModel,
     /// The value is not readable text.
     NotText,
 }
@@ -65,6 +68,7 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     // In full, so that a new input cannot be forgotten here.
     let Scenario {
         model,
+        custom,
         system,
         decode_system,
         backend,
@@ -80,6 +84,9 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     } = scenario;
     let mut out = Query(format!("v={VERSION}"));
     out.text("model", model);
+    if let Some(custom) = custom {
+        out.text("facts", custom.text());
+    }
     out.text("system", if reach.every_system { ANY } else { system });
     match goal {
         Goal::Gpus(gpus) => out.raw("gpus", gpus),
@@ -278,6 +285,7 @@ impl Reader {
     fn set_name(&mut self, key: &str, value: &str) -> Result<(), Problem> {
         let scenario = &mut self.parsed.scenario;
         match key {
+            "facts" => scenario.custom = Some(Custom::parse(value).map_err(|_| Problem::NotModel)?),
             "model" => value.clone_into(&mut scenario.model),
             "system" => scenario.set_system((value != ANY).then_some(value)),
             "decode" => scenario.decode_system = Some(value.to_owned()),

@@ -10,6 +10,7 @@ use perf_data::{Index, Pack, PackEntry, PackFile};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
+use crate::custom::is_name;
 use crate::model::{Family, ModelSpec};
 use crate::models::{self, Setup};
 use crate::parallel::Parallel;
@@ -78,7 +79,10 @@ impl Plan {
     pub fn resolve(scenario: &Scenario, catalog: &Catalog, index: &Index) -> Result<Self, ScenarioError> {
         check_numbers(scenario)?;
         check_drafts(scenario)?;
-        let model = catalog.model(&scenario.model).ok_or_else(|| ScenarioError::UnknownModel {
+        if scenario.custom.is_some() && !is_name(&scenario.model) {
+            return Err(ScenarioError::ModelName { name: scenario.model.clone() });
+        }
+        let model = scenario.spec(catalog).ok_or_else(|| ScenarioError::UnknownModel {
             id: scenario.model.clone(),
             close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
         })?;
@@ -87,14 +91,14 @@ impl Plan {
             let value = scenario.engine.draft_tokens.to_string();
             return Err(ScenarioError::Number { field: Field::DraftTokens, value, must });
         }
-        let prefill = side(scenario, model, &scenario.system, catalog, index)?;
+        let prefill = side(scenario, &model, &scenario.system, catalog, index)?;
         let decode = match &scenario.decode_system {
             Some(system) if *system != scenario.system && scenario.serving.disagg() => {
-                Some(side(scenario, model, system, catalog, index)?)
+                Some(side(scenario, &model, system, catalog, index)?)
             }
             _ => None,
         };
-        Ok(Self { scenario: scenario.clone(), model: Arc::new(model.clone()), prefill, decode })
+        Ok(Self { scenario: scenario.clone(), model: Arc::new(model.into_owned()), prefill, decode })
     }
 
     /// The question.

@@ -1,8 +1,13 @@
 //! What the user typed: plain, always constructible, not yet checked.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::catalog::Catalog;
+use crate::custom::Custom;
+use crate::model::ModelSpec;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 
 /// One question: which deployment of this model serves this traffic within this SLO at the lowest cost?
@@ -10,8 +15,10 @@ use crate::quant::{FmhaQuant, KvQuant, Quant};
 /// The default is the question the page opens on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// Model id, such as `Qwen/Qwen3-32B-FP8`.
+    /// Model id, such as `Qwen/Qwen3-32B-FP8`; the name of a model of the user's own when `custom` is set.
     pub model: String,
+    /// Facts of a model of the user's own; none takes those of the catalogue.
+    pub custom: Option<Custom>,
     /// GPU system id, such as `h100_sxm`; prefill side when `decode_system` is set.
     pub system: String,
     /// System of the decode workers, when it differs.
@@ -64,6 +71,20 @@ pub struct Place {
 }
 
 impl Scenario {
+    /// Facts of the model, under the name it has here: the user's own, else the catalogue's.
+    pub fn spec<'a>(&self, catalog: &'a Catalog) -> Option<Cow<'a, ModelSpec>> {
+        match &self.custom {
+            Some(custom) => Some(Cow::Owned(ModelSpec { id: self.model.clone(), ..custom.spec().clone() })),
+            None => catalog.model(&self.model).map(Cow::Borrowed),
+        }
+    }
+
+    /// Chooses a model of the catalogue.
+    pub fn choose(&mut self, id: &str) {
+        id.clone_into(&mut self.model);
+        self.custom = None;
+    }
+
     /// Asks for one backend, or for all of them.
     pub fn set_backend(&mut self, backend: Option<Backend>) {
         self.reach.every_backend = backend.is_none();
@@ -205,6 +226,7 @@ impl Default for Scenario {
     fn default() -> Self {
         Self {
             model: "Qwen/Qwen3-32B-FP8".to_owned(),
+            custom: None,
             system: "h100_sxm".to_owned(),
             decode_system: None,
             backend: Backend::Trtllm,

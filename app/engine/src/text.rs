@@ -1,5 +1,6 @@
 //! Every sentence a user reads: page and command line say the same.
 
+mod checkpoint;
 mod failure;
 mod glossary;
 mod layout;
@@ -7,6 +8,7 @@ mod insight;
 mod nothing;
 mod places;
 
+pub use checkpoint::{checkpoint_error, checkpoint_facts, checkpoint_note};
 pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };

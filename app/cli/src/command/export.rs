@@ -49,7 +49,7 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
     // The deployment of a pick has the pick's own backend and system.
     let asked = scenario.at(&answer.place(point));
     let known = Catalog::embedded();
-    let (Some(model), Some(system)) = (known.model(&asked.model), known.system(&asked.system)) else {
+    let (Some(model), Some(system)) = (asked.spec(known), known.system(&asked.system)) else {
         return Err(Failure(
             "The model or system is not in the catalogue. See `configurator models`.".to_owned(),
         ));
@@ -63,7 +63,7 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
         auto_apply: args.auto_apply,
         link: Some(link.clone()),
     };
-    let manifest = dgdr(&asked, model, system, point, &options).map_err(|checks| refusal(&checks))?;
+    let manifest = dgdr(&asked, &model, system, point, &options).map_err(|checks| refusal(&checks))?;
     if args.output.json {
         let whole = Json {
             name: &manifest.name,

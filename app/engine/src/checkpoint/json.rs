@@ -52,7 +52,9 @@ fn plain(text: &str) -> String {
             }
         } else if c == '"' {
             in_string = true;
-        } else if let Some(word) = ["NaN", "-Infinity", "Infinity"].iter().find(|word| rest.starts_with(**word)) {
+        } else if let Some(word) =
+            ["NaN", "-Infinity", "Infinity"].iter().find(|word| rest.starts_with(**word))
+        {
             out.push_str("null");
             rest = &rest[word.len()..];
             continue;
@@ -69,7 +71,10 @@ mod tests {
 
     #[test]
     fn numbers_that_are_none_become_null() {
-        assert_eq!(plain(r#"{"a":[0.0,Infinity],"b":-Infinity,"c":NaN}"#), r#"{"a":[0.0,null],"b":null,"c":null}"#);
+        assert_eq!(
+            plain(r#"{"a":[0.0,Infinity],"b":-Infinity,"c":NaN}"#),
+            r#"{"a":[0.0,null],"b":null,"c":null}"#
+        );
         let kept = r#"{"NaN":"Infinity \" NaN \\"}"#;
         assert_eq!(plain(kept), kept);
         assert_eq!(plain("\"\\"), "\"\\");

@@ -115,13 +115,20 @@ impl<'a> Keys<'a> {
 
     pub(super) fn length(&self, key: &str, have: usize, layers: u32) -> CheckpointError {
         let (key, value) = (self.name(key), format!("a list of {have}"));
-        CheckpointError::Value { key, value, must: format!("a list with an entry for each of the {layers} layers") }
+        CheckpointError::Value {
+            key,
+            value,
+            must: format!("a list with an entry for each of the {layers} layers"),
+        }
     }
 
     /// Entries of a list of texts; other entries are refused.
     pub(super) fn words(&self, key: &str) -> Result<Vec<&'a str>, CheckpointError> {
         let items = self.list(key)?.unwrap_or_default();
-        items.iter().map(|item| item.as_str().ok_or_else(|| self.kind(key, item, "a list of texts"))).collect()
+        items
+            .iter()
+            .map(|item| item.as_str().ok_or_else(|| self.kind(key, item, "a list of texts")))
+            .collect()
     }
 
     pub(super) fn object(&self, key: &str) -> Result<Option<Keys<'a>>, CheckpointError> {

@@ -18,7 +18,12 @@ type Outcome = Result<(), CheckpointError>;
 const NAS_WIDTH: f64 = 3.5;
 
 /// Adds what this family has.
-pub(super) fn read(spec: &mut ModelSpec, text: &Keys<'_>, top: &Keys<'_>, declared: &Declared<'_>) -> Outcome {
+pub(super) fn read(
+    spec: &mut ModelSpec,
+    text: &Keys<'_>,
+    top: &Keys<'_>,
+    declared: &Declared<'_>,
+) -> Outcome {
     match spec.family {
         Family::Llama | Family::Moe | Family::MinimaxM3 => Ok(()),
         Family::Deepseek | Family::KimiK25 => latent(spec, text),
@@ -43,7 +48,12 @@ pub(super) fn read(spec: &mut ModelSpec, text: &Keys<'_>, top: &Keys<'_>, declar
 }
 
 /// Names in a list of one per layer, each one of two; whether it is the second.
-fn kinds(text: &Keys<'_>, key: &str, layers: &[Value], names: [&str; 2]) -> Result<Vec<bool>, CheckpointError> {
+fn kinds(
+    text: &Keys<'_>,
+    key: &str,
+    layers: &[Value],
+    names: [&str; 2],
+) -> Result<Vec<bool>, CheckpointError> {
     let is_second = |layer: &Value| match layer.as_str() {
         Some(name) if name == names[0] => Ok(false),
         Some(name) if name == names[1] => Ok(true),
@@ -145,9 +155,7 @@ fn blocks(spec: &mut ModelSpec, text: &Keys<'_>) -> Outcome {
         let ffn = match ffn {
             Some(part) if part.flag("no_op")? => None,
             Some(part) => match part.get("ffn_mult") {
-                Some(value) => {
-                    Some(value.as_f64().ok_or_else(|| part.value("ffn_mult", value, "a number"))?)
-                }
+                Some(value) => Some(value.as_f64().ok_or_else(|| part.value("ffn_mult", value, "a number"))?),
                 None => Some(NAS_WIDTH),
             },
             None => return Err(block.missing("ffn")),

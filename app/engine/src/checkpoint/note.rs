@@ -60,7 +60,8 @@ pub(super) fn observe(spec: &ModelSpec, text: &Keys<'_>, top: &Keys<'_>, notes: 
     {
         notes.push(Note::SixteenBits { dtype: excerpt(dtype) });
     }
-    let query_rank = text.get("q_lora_rank").and_then(Value::as_u64).and_then(|rank| u32::try_from(rank).ok());
+    let query_rank =
+        text.get("q_lora_rank").and_then(Value::as_u64).and_then(|rank| u32::try_from(rank).ok());
     if let (Some(query_rank), Family::Deepseek | Family::KimiK25) = (query_rank, spec.family)
         && query_rank != MEASURED_QUERY_RANK
     {
@@ -69,7 +70,8 @@ pub(super) fn observe(spec: &ModelSpec, text: &Keys<'_>, top: &Keys<'_>, notes: 
     if spec.vit.is_none() && top.get("vision_config").is_some() {
         notes.push(Note::VisionLeftOut);
     }
-    let window = text.get("sliding_window").and_then(Value::as_u64).and_then(|window| u32::try_from(window).ok());
+    let window =
+        text.get("sliding_window").and_then(Value::as_u64).and_then(|window| u32::try_from(window).ok());
     // The window of gpt-oss is part of its family.
     let windowed = matches!(spec.family, Family::Llama | Family::Moe | Family::Qwen3Vl | Family::Qwen3VlMoe)
         && spec.arch != "GptOssForCausalLM"

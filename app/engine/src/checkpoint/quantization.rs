@@ -11,8 +11,7 @@ use crate::model::ModelSpec;
 use crate::quant::{FmhaQuant, KvQuant, Precision, Quant};
 
 /// Ways of quantising that are understood, for errors.
-const UNDERSTOOD: &str =
-    "fp8, fp8_block, nvfp4, mxfp4, mixed_precision or compressed-tensors";
+const UNDERSTOOD: &str = "fp8, fp8_block, nvfp4, mxfp4, mixed_precision or compressed-tensors";
 
 /// What the files declare.
 pub(super) struct Declared<'a> {
@@ -129,7 +128,11 @@ impl<'a> Declared<'a> {
             *kv = KvQuant::Fp8;
         }
         let eight_bits = self.kv.as_deref() == Some("fp8");
-        if self.algorithm.as_deref().is_some_and(|name| eight_bits || matches!(name, "fp8" | "fp8_block" | "nvfp4")) {
+        if self
+            .algorithm
+            .as_deref()
+            .is_some_and(|name| eight_bits || matches!(name, "fp8" | "fp8_block" | "nvfp4"))
+        {
             *fmha = FmhaQuant::Fp8;
             if *kv != KvQuant::Fp8 {
                 *kv = KvQuant::Fp8;
@@ -152,7 +155,9 @@ impl<'a> Declared<'a> {
             Some("fp8_block") => both(Quant::Fp8Block),
             Some("nvfp4") => both(Quant::Nvfp4),
             Some("mxfp4") => (Some(Quant::Bf16), Some(Quant::W4a16Mxfp4)),
-            Some("compressed-tensors") => self.config.as_ref().map_or(Ok((None, None)), formats::compressed)?,
+            Some("compressed-tensors") => {
+                self.config.as_ref().map_or(Ok((None, None)), formats::compressed)?
+            }
             Some("mixed_precision") => formats::mixed(self.config.as_ref(), self.sidecar.as_ref(), fp8)?,
             Some(other) => {
                 let (key, value) = (self.algorithm_key.clone(), excerpt(other));

@@ -46,7 +46,11 @@ pub(super) fn read(
             "Qwen3ForCausalLM" | "Qwen3MoeForCausalLM" | "MiniMaxM2ForCausalLM"
         ),
         experts,
-        topk: if topk == 0 && family == Family::KimiK3 { text.or_zero("num_experts_per_token")? } else { topk },
+        topk: if topk == 0 && family == Family::KimiK3 {
+            text.or_zero("num_experts_per_token")?
+        } else {
+            topk
+        },
         moe_ffn: text.first_of(&["moe_intermediate_size", "intermediate_size"])?,
         mtp_layers: text.or_zero("num_nextn_predict_layers")?,
         attn_unquantized: Vec::new(),
@@ -93,8 +97,7 @@ fn head_dim(text: &Keys<'_>, family: Family, hidden: u32, heads: u32) -> Result<
         return Err(text.value("num_attention_heads", &Value::from(heads), "at least 1"));
     };
     // Latent attention has widths of its own, and this one is not read.
-    let latent =
-        matches!(family, Family::Deepseek | Family::KimiK25 | Family::KimiK3 | Family::DeepseekV32);
+    let latent = matches!(family, Family::Deepseek | Family::KimiK25 | Family::KimiK3 | Family::DeepseekV32);
     if !latent && !hidden.is_multiple_of(heads) {
         let must = format!("a multiple of the {heads} attention heads, or head_dim must be given");
         return Err(text.value("hidden_size", &Value::from(hidden), must));

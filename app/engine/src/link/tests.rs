@@ -85,6 +85,28 @@ fn what_is_not_understood_keeps_its_default() {
 }
 
 #[test]
+fn a_model_of_ones_own_travels_in_the_link() {
+    let mut lengths = Vec::new();
+    for model in &crate::catalog::Catalog::embedded().models {
+        let scenario = Scenario { custom: Custom::of(model).ok(), ..Scenario::default() };
+        let link = write(&scenario, Some("1a2b3c4d"));
+        let parsed = parse(&link);
+        assert_eq!((parsed.scenario, parsed.notices), (scenario, vec![]), "{link}");
+        assert!(!link.contains('%') && link.ends_with("&data=1a2b3c4d"), "{link}");
+        lengths.push(link.len());
+        let cut = link.replacen("),", ",", 1).replacen("))", ")", 1);
+        let damaged = parse(&cut);
+        assert_eq!(damaged.scenario, Scenario::default(), "{cut}");
+        assert_eq!(
+            damaged.notices.iter().map(|notice| notice.problem).collect::<Vec<_>>(),
+            [Problem::NotModel]
+        );
+    }
+    lengths.sort_unstable();
+    assert!(lengths[lengths.len() / 2] < 600, "{lengths:?}");
+}
+
+#[test]
 fn senseless_numbers_are_kept() {
     let parsed = parse("gpus=0&isl=0&ttft=-5&mem=7");
     assert_eq!(parsed.scenario.goal, Goal::Gpus(0));
@@ -118,6 +140,16 @@ prop_compose! {
     }
 }
 
+fn custom() -> impl Strategy<Value = Option<Custom>> {
+    let models = &crate::catalog::Catalog::embedded().models;
+    let own = (proptest::sample::select(models.as_slice()), 1u32..512, 1u32..64);
+    let own = own.prop_filter_map("a model that makes sense", |(model, vocab, hidden)| {
+        let spec = crate::model::ModelSpec { vocab: vocab * 1000, hidden: hidden * 256, ..model };
+        Custom::of(&spec).ok()
+    });
+    proptest::option::of(own)
+}
+
 prop_compose! {
     fn scenarios()(model in any::<String>(), system in "[a-z0-9_&=#?%+]{0,12}", decode_system in any::<Option<String>>(),
                    version in any::<Option<String>>(), backend in proptest::sample::select(Backend::ALL),
@@ -127,12 +159,12 @@ prop_compose! {
                                        any::<u32>().prop_map(Goal::Concurrency)])
                   (serving in proptest::sample::select(vec![Serving::Both, Serving::Agg, Serving::Disagg]),
                    policy in proptest::sample::select(vec![Policy::Exhaustive, Policy::Reference]),
-                   (engine, quant) in options(), every_backend in any::<bool>(), every_system in any::<bool>(),
+                   (engine, quant) in options(), every_backend in any::<bool>(), every_system in any::<bool>(), custom in custom(),
                    base in Just(Scenario { model, system, decode_system, backend, version,
                        workload: Workload { isl, osl, prefix },
                        sla: Sla { ttft_ms, itl_ms, request_latency_ms, strict }, goal, ..Scenario::default() }))
                   -> Scenario {
-        let mut scenario = Scenario { serving, quant, engine, policy, ..base };
+        let mut scenario = Scenario { custom, serving, quant, engine, policy, ..base };
         if every_backend {
             scenario.set_backend(None);
         }

@@ -8,6 +8,7 @@ use super::request::{Features, Hardware, Load, Metadata, Number, Planner, Reques
 use super::rules::{API_VERSION, KIND, validate_dgdr};
 use super::sku::{gpu_sku, vram_mb};
 use super::{Check, Dynamo, Manifest};
+use crate::custom::UNNAMED;
 use crate::format::{ms, rate, typed};
 use crate::model::ModelSpec;
 use crate::scenario::{EngineOptions, Goal, QuantChoice, Scenario};
@@ -128,6 +129,11 @@ fn possible(
             system.name
         );
         checks.push(Check::error(path, "no-sku", message));
+    }
+    if scenario.custom.is_some() && model.id == UNNAMED {
+        let message =
+            "Dynamo finds the model by its name. Give the name it has on the Hub, organisation/name.";
+        checks.push(Check::error("spec.model", "unnamed", message));
     }
     for (path, text) in [("spec.model", Some(&model.id)), ("spec.image", options.image.as_ref())] {
         if text
@@ -265,6 +271,10 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
             typed(f64::from(scenario.workload.prefix))
         );
         warn("spec.workload.isl", "left-out", message);
+    }
+    if scenario.custom.is_some() {
+        let message = "The facts of your model are left out; the profiler reads the files behind this name.";
+        warn("spec.model", "left-out", message.to_owned());
     }
     if scenario.quant != QuantChoice::default() {
         let message = "The precisions chosen here are left out; the profiler takes those of the checkpoint.";

@@ -35,7 +35,7 @@ fn ranges(list: &[Range]) -> Outcome {
     }
 }
 
-fn refuse(key: &'static str, value: impl ToString, must: &str) -> Outcome {
+fn refuse(key: &'static str, value: &dyn ToString, must: &str) -> Outcome {
     Err(FactError { key, value: value.to_string(), must: must.to_owned() })
 }
 
@@ -44,14 +44,14 @@ fn multiple(key: &'static str, value: u32, part: u32, of: &str) -> Outcome {
     if part == 0 || value.is_multiple_of(part) {
         return Ok(());
     }
-    refuse(key, value, &format!("a multiple of the {part} {of}"))
+    refuse(key, &value, &format!("a multiple of the {part} {of}"))
 }
 
 fn layers_add_up(model: &ModelSpec, key: &'static str, layers: u64) -> Outcome {
     if layers == u64::from(model.layers) {
         return Ok(());
     }
-    refuse(key, format!("a list of {layers} layers"), &format!("a list of the {} layers", model.layers))
+    refuse(key, &format!("a list of {layers} layers"), &format!("a list of the {} layers", model.layers))
 }
 
 impl ModelSpec {
@@ -117,7 +117,7 @@ impl ModelSpec {
         let mut seen = facts.first_seen.clone();
         seen.sort_unstable();
         if !known || !seen.iter().eq(facts.layers_by_ratio.keys()) {
-            return refuse("compress_ratios", format!("{:?}", facts.first_seen), "a list of 0, 4 and 128");
+            return refuse("compress_ratios", &format!("{:?}", facts.first_seen), "a list of 0, 4 and 128");
         }
         layers_add_up(self, "compress_ratios", facts.layers_by_ratio.values().map(|&n| u64::from(n)).sum())
     }
@@ -205,7 +205,7 @@ impl ModelSpec {
 fn check_names(model: &ModelSpec) -> Outcome {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if model.arch.is_empty() || model.arch.len() > 64 || !model.arch.chars().all(is_name) {
-        return refuse("architectures", format!("{:?}", model.arch), "the name of a class");
+        return refuse("architectures", &format!("{:?}", model.arch), "the name of a class");
     }
     let family = model.family;
     let parts = [
@@ -223,7 +223,7 @@ fn check_names(model: &ModelSpec) -> Outcome {
     match parts.into_iter().find(|(_, has, needs)| has != needs) {
         Some((key, has, _)) => {
             let (value, must) = if has { ("given", "left out") } else { ("left out", "given") };
-            refuse(key, value, &format!("{must} for {}", model.arch))
+            refuse(key, &value, &format!("{must} for {}", model.arch))
         }
         None => Ok(()),
     }
@@ -250,7 +250,7 @@ fn check_experts(model: &ModelSpec) -> Outcome {
     {
         return Ok(());
     }
-    refuse("quantization_config.ignore", "a list of unknown parts", "a list of known ones")
+    refuse("quantization_config.ignore", &"a list of unknown parts", "a list of known ones")
 }
 
 fn check_blocks(model: &ModelSpec) -> Outcome {
@@ -263,7 +263,7 @@ fn check_blocks(model: &ModelSpec) -> Outcome {
             multiple("num_attention_heads", model.heads, group, "heads of a group")?;
         }
         if let Some(width) = block.ffn.filter(|width| !(*width > 0.0 && *width <= 64.0)) {
-            return refuse("block_configs.ffn.ffn_mult", width, "above 0 and at most 64");
+            return refuse("block_configs.ffn.ffn_mult", &width, "above 0 and at most 64");
         }
     }
     layers_add_up(model, "block_configs", model.nas_blocks.iter().map(|block| u64::from(block.count)).sum())
@@ -286,12 +286,11 @@ fn check_vision(model: &ModelSpec) -> Outcome {
     if vit.projector == [[merged, merged], [merged, vit.out]] {
         return Ok(());
     }
-    refuse("vision_config.hidden_size", vit.hidden, "the width that the projectors read")
+    refuse("vision_config.hidden_size", &vit.hidden, "the width that the projectors read")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::catalog::Catalog;
 
     #[test]

@@ -24,6 +24,12 @@ pub enum ScenarioError {
         /// The closest known ids.
         close: Vec<String>,
     },
+    /// The name of a model of the user's own cannot stand in a manifest or a link.
+    #[error("{name:?} cannot name a model")]
+    ModelName {
+        /// The name.
+        name: String,
+    },
     /// The system id is not in the catalogue.
     #[error("unknown system {id:?}")]
     UnknownSystem {

@@ -12,6 +12,14 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
             format!("“{}” is not in the model list.", excerpt(id)),
             pick("model", close),
         ),
+        ScenarioError::ModelName { name } => Message::new(
+            "This cannot name a model",
+            format!("“{}” is not a name as on the Hub.", excerpt(name)),
+            format!(
+                "Use up to {} letters, digits, dashes, dots, underscores and slashes.",
+                crate::custom::MAX_NAME
+            ),
+        ),
         ScenarioError::UnknownSystem { id, close } => Message::new(
             "Unknown GPU system",
             format!("“{}” is not in the list of GPU systems.", excerpt(id)),
@@ -164,6 +172,9 @@ pub fn notice(notice: &Notice) -> String {
         Problem::NotPrecision => {
             format!("“{key}={value}” in the link is not a known precision. The checkpoint's own is used.")
         }
+        Problem::NotModel => format!(
+            "“{key}={value}” in the link is not a whole description of a model. The model list is used instead."
+        ),
         Problem::NotText => format!("“{key}={value}” in the link is not readable. It was ignored."),
     }
 }
@@ -202,6 +213,7 @@ mod tests {
                 ScenarioError::UnknownModel { id: "Qwen/Q".into(), close: strings(&["Qwen/Qwen3-8B"]) },
                 &["Qwen/Q", "Qwen/Qwen3-8B"],
             ),
+            (ScenarioError::ModelName { name: "a b".into() }, &["a b", "96 letters"]),
             (
                 ScenarioError::UnknownSystem {
                     id: "h1000".into(),
@@ -286,6 +298,7 @@ mod tests {
             "itl=fast",
             "backend=x",
             "gemm=x",
+            "facts=1(x",
             "v=9",
             "model=a&model=b",
             "gpus=1&rate=2",

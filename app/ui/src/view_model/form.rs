@@ -249,8 +249,8 @@ pub fn show_goal(goal: Goal) -> String {
 
 /// Values of the closed group, most telling first.
 pub fn more_summary(scenario: &Scenario, catalog: &Catalog) -> String {
-    let Scenario { model, decode_system, version, sla, serving, quant, engine, policy, .. } = scenario;
-    let checkpoint = catalog.model(model).map(|model| model.quant);
+    let Scenario { decode_system, version, sla, serving, quant, engine, policy, .. } = scenario;
+    let checkpoint = scenario.spec(catalog).map(|model| model.quant);
     let kv = quant.kv.or(checkpoint.map(|precision| precision.kv));
     let mut parts = Vec::new();
     parts.extend(version.as_ref().map(|version| format!("data {version}")));

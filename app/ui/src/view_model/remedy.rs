@@ -17,7 +17,7 @@ const COMMON: [&str; 3] = ["h100_sxm", "h200_sxm", "b200_sxm"];
 /// Whether a system has the arithmetic that the model's weights ask for.
 fn runs(system: &str, scenario: &Scenario) -> bool {
     let catalog = Catalog::embedded();
-    match (catalog.system(system), catalog.model(&scenario.model)) {
+    match (catalog.system(system), scenario.spec(catalog)) {
         (Some(system), Some(model)) => system.peak(model.quant.gemm.pipe()).is_some(),
         _ => true,
     }
@@ -26,7 +26,7 @@ fn runs(system: &str, scenario: &Scenario) -> bool {
 /// The field that a refused question is about.
 pub fn field_of(error: &ScenarioError) -> Option<Field> {
     match error {
-        ScenarioError::UnknownModel { .. } => Some(Field::Model),
+        ScenarioError::UnknownModel { .. } | ScenarioError::ModelName { .. } => Some(Field::Model),
         ScenarioError::UnknownSystem { .. } => Some(Field::System),
         ScenarioError::UnknownVersion { .. } => Some(Field::Version),
         ScenarioError::NoPack { .. } => Some(Field::Backend),
@@ -56,11 +56,9 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
     };
     let current_data = || with("the current data".to_owned(), &|changed| changed.version = None);
     match error {
-        ScenarioError::UnknownModel { close, .. } => close
-            .iter()
-            .take(SOME)
-            .map(|id| with(id.clone(), &|changed| changed.model.clone_from(id)))
-            .collect(),
+        ScenarioError::UnknownModel { close, .. } => {
+            close.iter().take(SOME).map(|id| with(id.clone(), &|changed| changed.choose(id))).collect()
+        }
         ScenarioError::UnknownSystem { id, close } => {
             close.iter().take(SOME).map(|other| system(other, id)).collect()
         }
@@ -92,7 +90,7 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
             });
             if wider.scenario.reach == scenario.reach { Vec::new() } else { vec![wider] }
         }
-        ScenarioError::Number { .. } => Vec::new(),
+        ScenarioError::Number { .. } | ScenarioError::ModelName { .. } => Vec::new(),
     }
 }
 

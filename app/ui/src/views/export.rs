@@ -57,14 +57,14 @@ fn build(page: Page, name: &str, release: Dynamo) -> Outcome {
     let shown = page.shown.get()?;
     let point = shown.view.points.get(page.focus.get()?)?;
     let catalog = Catalog::embedded();
-    let (model, system) = (catalog.model(&shown.scenario.model)?, catalog.system(&shown.scenario.system)?);
+    let (model, system) = (shown.scenario.spec(catalog)?, catalog.system(&shown.scenario.system)?);
     let options = DgdrOptions {
         name: (!name.trim().is_empty()).then(|| name.trim().to_owned()),
         release,
         link: Some(share_link(page)),
         ..DgdrOptions::default()
     };
-    Some(dgdr(&shown.scenario, model, system, point, &options))
+    Some(dgdr(&shown.scenario, &model, system, point, &options))
 }
 
 /// The link to this answer, without the screen.

@@ -75,7 +75,7 @@ fn Deployment() -> impl IntoView {
                 value=model
                 error=refused(page, Field::Model)
                 find=|query| form::models(Catalog::embedded(), query)
-                take=move |id| { page.edit(|scenario| scenario.model = id); page.commit(); }
+                take=move |id| { page.edit(|scenario| scenario.choose(&id)); page.commit(); }
             />
             <GoalFields/>
             <Select

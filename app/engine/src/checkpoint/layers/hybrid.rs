@@ -55,7 +55,9 @@ pub(super) fn mimo(spec: &mut ModelSpec, text: &Keys<'_>) -> Outcome {
     let freq = "moe_layer_freq";
     let routed = match text.get(freq) {
         // One number stands for every layer.
-        Some(one @ Value::Number(_)) => vec![bits(text, freq, std::slice::from_ref(one))? == [true]; global.len()],
+        Some(one @ Value::Number(_)) => {
+            vec![bits(text, freq, std::slice::from_ref(one))? == [true]; global.len()]
+        }
         _ => bits(text, freq, text.per_layer(freq, spec.layers)?)?,
     };
     let base = Hybrid {
@@ -120,8 +122,15 @@ fn routed_layers(text: &Keys<'_>, layers: usize) -> Result<Vec<bool>, Checkpoint
     let key = "moe_layers_enum";
     let listed: Option<Vec<u32>> = match text.get(key) {
         Some(value @ Value::String(list)) if !list.trim().is_empty() => {
-            let number = |item: &str| item.parse().map_err(|_| text.value(key, value, "whole numbers and commas"));
-            Some(list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(number).collect::<Result<_, _>>()?)
+            let number =
+                |item: &str| item.parse().map_err(|_| text.value(key, value, "whole numbers and commas"));
+            Some(
+                list.split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty())
+                    .map(number)
+                    .collect::<Result<_, _>>()?,
+            )
         }
         Some(Value::Array(list)) if !list.is_empty() => {
             Some(list.iter().map(|layer| text.as_whole(key, layer)).collect::<Result<_, _>>()?)
@@ -145,7 +154,8 @@ fn routed_layers(text: &Keys<'_>, layers: usize) -> Result<Vec<bool>, Checkpoint
 /// Gemma 4.
 pub(super) fn gemma(spec: &mut ModelSpec, text: &Keys<'_>) -> Outcome {
     let key = "layer_types";
-    let global = kinds(text, key, text.per_layer(key, spec.layers)?, ["sliding_attention", "full_attention"])?;
+    let global =
+        kinds(text, key, text.per_layer(key, spec.layers)?, ["sliding_attention", "full_attention"])?;
     let (swa_kv, swa_hd) = (text.need("num_key_value_heads")?, text.need("head_dim")?);
     let or = |found: u32, own| if found > 0 { found } else { own };
     spec.gemma4 = Some(Gemma4 {

@@ -15,7 +15,11 @@ pub(in super::super) fn pattern(text: &Keys<'_>) -> Result<String, CheckpointErr
     if let Some(pattern) = text.text(key)? {
         let known = pattern.chars().all(|layer| matches!(layer, 'M' | 'E' | '*' | '-'));
         let must = "a text of M, E, * and -";
-        return if known { Ok(pattern.to_owned()) } else { Err(text.value(key, &Value::from(pattern), must)) };
+        return if known {
+            Ok(pattern.to_owned())
+        } else {
+            Err(text.value(key, &Value::from(pattern), must))
+        };
     }
     let key = "layers_block_type";
     let blocks = text.list(key)?.ok_or_else(|| text.missing("hybrid_override_pattern"))?;
@@ -73,9 +77,7 @@ pub(super) fn qwen35(
     };
     let [projection, ffn, shared] = declared.by_layer()?;
     let left = |parts: &[&str]| spec.unquantized_patterns.iter().any(|left| parts.contains(&left.as_str()));
-    let or = |own: Option<Quant>, left: bool| {
-        own.unwrap_or(if left { Quant::Bf16 } else { spec.quant.gemm })
-    };
+    let or = |own: Option<Quant>, left: bool| own.unwrap_or(if left { Quant::Bf16 } else { spec.quant.gemm });
     spec.gdn = Some(Gdn {
         linear: count(&full, false),
         full: count(&full, true),

@@ -56,7 +56,8 @@ pub(super) fn dynamic(config: &Keys<'_>) -> Result<Option<bool>, CheckpointError
 /// Groups of tensors.
 fn groups<'a>(config: &Keys<'a>) -> Result<Vec<Keys<'a>>, CheckpointError> {
     let Some(groups) = config.object("config_groups")? else { return Ok(Vec::new()) };
-    let each = groups.iter().filter_map(|(name, group)| Some(Keys::new(group.as_object()?, groups.name(name))));
+    let each =
+        groups.iter().filter_map(|(name, group)| Some(Keys::new(group.as_object()?, groups.name(name))));
     Ok(each.collect())
 }
 
@@ -192,7 +193,8 @@ fn quantized_layers<'a>(
 /// How one layer or group is quantised.
 fn algorithm(how: &Map<String, Value>) -> Option<String> {
     let keys = ["quant_algo", "quantization_algo", "quant_method"];
-    let name = keys.iter().filter_map(|key| how.get(*key).and_then(Value::as_str)).find(|name| !name.is_empty());
+    let name =
+        keys.iter().filter_map(|key| how.get(*key).and_then(Value::as_str)).find(|name| !name.is_empty());
     name.and_then(layer_name)
 }
 
