@@ -1,10 +1,10 @@
 //! Fields of the scenario bar: reading what was typed, writing what is set, saying what is closed away.
 
 use engine::backend::Backend;
-use engine::catalog::Catalog;
-use engine::model::ModelSpec;
 use engine::scenario::{Goal, Policy, Scenario, Serving};
 use perf_data::{Index, PackEntry};
+
+use super::catalog::{self, Model};
 
 /// Reads a number as people type it: thousands separators, spaces and a unit at the end are fine.
 pub fn number(text: &str) -> Result<f64, String> {
@@ -58,10 +58,10 @@ pub struct ModelOption {
     pub detail: String,
 }
 
-fn model_option(model: &ModelSpec) -> ModelOption {
+fn model_option(model: &Model) -> ModelOption {
     ModelOption {
-        id: model.id.clone(),
-        detail: format!("{} · {}", family_label(model.family.name()), model.quant.gemm),
+        id: model.id.to_owned(),
+        detail: format!("{} · {}", family_label(model.family), model.gemm),
     }
 }
 
@@ -75,11 +75,10 @@ fn family_label(name: &str) -> String {
 
 /// Models whose id, family or precision has every word of `query`; those named by it first, then those that can
 /// be answered for.
-pub fn models(catalog: &Catalog, query: &str) -> Vec<ModelOption> {
+pub fn models(query: &str) -> Vec<ModelOption> {
     let query = query.to_lowercase();
     let words: Vec<&str> = query.split_whitespace().collect();
-    let mut found: Vec<ModelOption> = catalog
-        .models
+    let mut found: Vec<ModelOption> = catalog::models()
         .iter()
         .map(model_option)
         .filter(|option| {
@@ -117,14 +116,13 @@ impl Choice {
 }
 
 /// Systems, with what the data lacks for `backend`; the scenario's own value is always among them.
-pub fn systems(catalog: &Catalog, index: Option<&Index>, backend: Backend, current: &str) -> Vec<Choice> {
-    let mut choices: Vec<Choice> = catalog
-        .systems
+pub fn systems(index: Option<&Index>, backend: Backend, current: &str) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = catalog::systems()
         .iter()
         .map(|system| {
-            let measured = index.is_none_or(|index| index.pack(&system.id, backend.name()).is_some());
+            let measured = index.is_none_or(|index| index.pack(system.id, backend.name()).is_some());
             let note = if measured { "" } else { " (no data)" };
-            Choice::new(&system.id, format!("{}{note}", system.name))
+            Choice::new(system.id, format!("{}{note}", system.name))
         })
         .collect();
     keep(&mut choices, current);
@@ -138,8 +136,8 @@ fn keep(choices: &mut Vec<Choice>, current: &str) {
 }
 
 /// Name of a system for people.
-pub fn system_name<'a>(catalog: &'a Catalog, id: &'a str) -> &'a str {
-    catalog.system(id).map_or(id, |system| &system.name)
+pub fn system_name(id: &str) -> &str {
+    catalog::system(id).map_or(id, |system| system.name)
 }
 
 /// Backends, with the data version of each on `system`.
@@ -248,13 +246,12 @@ pub fn show_goal(goal: Goal) -> String {
 }
 
 /// Values of the closed group, most telling first.
-pub fn more_summary(scenario: &Scenario, catalog: &Catalog) -> String {
+pub fn more_summary(scenario: &Scenario) -> String {
     let Scenario { decode_system, version, sla, serving, quant, engine, policy, .. } = scenario;
-    let checkpoint = scenario.spec(catalog).map(|model| model.quant);
-    let kv = quant.kv.or(checkpoint.map(|precision| precision.kv));
+    let kv = quant.kv.or_else(|| catalog::precision(scenario).map(|(_, kv)| kv));
     let mut parts = Vec::new();
     parts.extend(version.as_ref().map(|version| format!("data {version}")));
-    parts.extend(decode_system.as_ref().map(|id| format!("decode on {}", system_name(catalog, id))));
+    parts.extend(decode_system.as_ref().map(|id| format!("decode on {}", system_name(id))));
     parts.push(
         match serving {
             Serving::Both => "agg + disagg",
@@ -294,8 +291,8 @@ pub fn more_summary(scenario: &Scenario, catalog: &Catalog) -> String {
 }
 
 /// The two lines a phone shows instead of the bar.
-pub fn folded(scenario: &Scenario, catalog: &Catalog) -> (String, String) {
-    let system = system_name(catalog, &scenario.system);
+pub fn folded(scenario: &Scenario) -> (String, String) {
+    let system = system_name(&scenario.system);
     let goal = match scenario.goal {
         Goal::Gpus(count) => format!("{} × {system}", show_whole(count)),
         Goal::RequestRate(rate) => format!("{} req/s on {system}", show_number(rate)),
@@ -341,26 +338,26 @@ mod tests {
 
     #[test]
     fn models_are_found_by_words() {
-        let found = models(Catalog::embedded(), "qwen3 32b fp8");
+        let found = models("qwen3 32b fp8");
         assert!(found.iter().any(|option| option.id == "Qwen/Qwen3-32B-FP8"));
-        assert!(models(Catalog::embedded(), "llama")[0].id.to_lowercase().contains("llama"));
-        let all = models(Catalog::embedded(), "");
-        assert_eq!(all.len(), Catalog::embedded().models.len());
+        assert!(models("llama")[0].id.to_lowercase().contains("llama"));
+        let all = models("");
+        assert_eq!(all.len(), catalog::models().len());
         assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
     }
 
     #[test]
     fn closed_groups_show_their_values() {
         let mut scenario = Scenario::default();
-        assert_eq!(more_summary(&scenario, Catalog::embedded()), "agg + disagg · FP8 KV · default KV memory");
+        assert_eq!(more_summary(&scenario), "agg + disagg · FP8 KV · default KV memory");
         scenario.engine.free_memory_fraction = Some(0.9);
         scenario.serving = Serving::Agg;
-        assert_eq!(more_summary(&scenario, Catalog::embedded()), "agg only · FP8 KV · 0.9 mem");
+        assert_eq!(more_summary(&scenario), "agg only · FP8 KV · 0.9 mem");
     }
 
     #[test]
     fn a_phone_reads_two_lines() {
-        let (first, second) = folded(&Scenario::default(), Catalog::embedded());
+        let (first, second) = folded(&Scenario::default());
         assert_eq!(first, "Qwen3-32B-FP8 · 32 × H100 SXM");
         assert_eq!(second, "4,000 → 500 · TTFT ≤ 500 · ITL ≤ 30 ms");
     }

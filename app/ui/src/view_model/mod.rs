@@ -2,6 +2,7 @@
 
 pub mod scale;
 pub mod key;
+pub mod catalog;
 pub mod form;
 pub mod preset;
 pub mod slo;

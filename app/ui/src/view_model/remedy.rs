@@ -1,11 +1,11 @@
 //! What to do instead, one tap away: for questions that cannot be answered, and for answers that hold nothing.
 
-use engine::catalog::Catalog;
 use engine::problem::{Field, ScenarioError};
 use engine::scenario::{QuantChoice, Scenario};
 use engine::text::Suggestion;
 use engine::view::View;
 
+use super::catalog;
 use super::form::show_number;
 
 /// At most this many alternatives of one kind.
@@ -16,9 +16,8 @@ const COMMON: [&str; 3] = ["h100_sxm", "h200_sxm", "b200_sxm"];
 
 /// Whether a system has the arithmetic that the model's weights ask for.
 fn runs(system: &str, scenario: &Scenario) -> bool {
-    let catalog = Catalog::embedded();
-    match (catalog.system(system), scenario.spec(catalog)) {
-        (Some(system), Some(model)) => system.peak(model.quant.gemm.pipe()).is_some(),
+    match (catalog::system(system), catalog::precision(scenario)) {
+        (Some(system), Some((gemm, _))) => system.has(gemm.pipe()),
         _ => true,
     }
 }

@@ -43,6 +43,6 @@ fn mark(pin: &Pin) -> &'static str {
 }
 
 fn name(pin: &Pin) -> String {
-    let system = form::system_name(engine::catalog::Catalog::embedded(), &pin.scenario.system).to_owned();
+    let system = form::system_name(&pin.scenario.system).to_owned();
     format!("{} · {} × {system}", text::layout_short(&pin.point), pin.point.gpus_used)
 }

@@ -3,7 +3,6 @@
 mod more;
 
 use engine::backend::Backend;
-use engine::catalog::Catalog;
 use engine::problem::Field;
 use engine::scenario::Goal;
 use leptos::prelude::*;
@@ -33,8 +32,7 @@ fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
 pub(crate) fn ScenarioBar() -> impl IntoView {
     let page = use_page();
     let unfolded = RwSignal::new(false);
-    let catalog = Catalog::embedded();
-    let lines = Memo::new(move |_| page.scenario.with(|scenario| form::folded(scenario, catalog)));
+    let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
         <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
@@ -58,12 +56,11 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
 #[component]
 fn Deployment() -> impl IntoView {
     let page = use_page();
-    let catalog = Catalog::embedded();
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
     let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
     let backend = Memo::new(move |_| page.scenario.with(|scenario| scenario.backend));
     let systems = Signal::derive(move || {
-        page.index.with(|index| form::systems(catalog, index.as_deref(), backend.get(), &system.get()))
+        page.index.with(|index| form::systems(index.as_deref(), backend.get(), &system.get()))
     });
     let backends =
         Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
@@ -74,7 +71,7 @@ fn Deployment() -> impl IntoView {
                 label="Model"
                 value=model
                 error=refused(page, Field::Model)
-                find=|query| form::models(Catalog::embedded(), query)
+                find=|query| form::models(query)
                 take=move |id| { page.edit(|scenario| scenario.choose(&id)); page.commit(); }
             />
             <GoalFields/>

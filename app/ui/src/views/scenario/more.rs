@@ -1,6 +1,5 @@
 //! The rarely used inputs; while closed, their values can be read.
 
-use engine::catalog::Catalog;
 use engine::problem::Field;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 use engine::scenario::{Policy, Scenario, Serving};
@@ -20,8 +19,7 @@ fn choice(value: &str, label: &str) -> Choice {
 pub(super) fn More() -> impl IntoView {
     let page = use_page();
     let open = RwSignal::new(false);
-    let summary =
-        Memo::new(move |_| page.scenario.with(|scenario| form::more_summary(scenario, Catalog::embedded())));
+    let summary = Memo::new(move |_| page.scenario.with(form::more_summary));
     view! {
         <div class="more" class:open=move || open.get()>
             <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=move |_| open.update(|open| *open = !*open)>
@@ -47,7 +45,6 @@ fn set_choice(page: Page, change: impl FnOnce(&mut Scenario)) {
 #[component]
 fn Serve() -> impl IntoView {
     let page = use_page();
-    let catalog = Catalog::embedded();
     let value = move |read: fn(&Scenario) -> String| Signal::derive(move || page.scenario.with(read));
     let decode = Signal::derive(move || {
         let mut choices = vec![choice("", "same GPUs")];
@@ -55,7 +52,7 @@ fn Serve() -> impl IntoView {
             page.scenario.with(|scenario| (scenario.backend, scenario.decode_system.clone()));
         page.index.with(|index| {
             let current = current.as_deref().unwrap_or("h100_sxm");
-            choices.extend(form::systems(catalog, index.as_deref(), backend, current));
+            choices.extend(form::systems(index.as_deref(), backend, current));
         });
         choices
     });
