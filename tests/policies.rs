@@ -101,7 +101,7 @@ fn base(model: &str, system: &str, backend: Backend, gpus: u32) -> Scenario {
 }
 
 fn asked(mut scenario: Scenario, isl: u32, osl: u32, ttft_ms: f64, itl_ms: f64) -> Scenario {
-    scenario.workload = Workload { isl, osl, prefix: 0 };
+    scenario.workload = Workload { isl, osl, prefix: 0, images: None };
     scenario.sla = Sla { ttft_ms, itl_ms, request_latency_ms: None, strict: false };
     scenario
 }
@@ -200,7 +200,7 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
         |((model, (system, backend)), goal, shape, sla, chunked)| {
             let (isl, osl, percent) = shape;
             let mut scenario = Scenario { model, system, backend, goal, ..Scenario::default() };
-            scenario.workload = Workload { isl, osl, prefix: (isl - 1) * percent / 100 };
+            scenario.workload = Workload { isl, osl, prefix: (isl - 1) * percent / 100, images: None };
             scenario.sla = Sla { ttft_ms: sla.0, itl_ms: sla.1, request_latency_ms: sla.2, strict: false };
             scenario.engine.chunked_prefill = chunked;
             scenario

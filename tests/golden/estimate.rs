@@ -5,7 +5,7 @@ use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, Phase, Pool, estimate};
 use engine::memory::Fit;
 use engine::parallel::Parallel;
-use engine::scenario::{EngineOptions, Policy, Scenario, Workload};
+use engine::scenario::{EncoderPlace, EngineOptions, Images, Policy, Scenario, Workload};
 use serde_json::Value;
 
 use crate::report::Report;
@@ -22,6 +22,11 @@ fn estimates() {
 #[test]
 fn estimates_of_mixed_layers() {
     suite("estimate-mixed");
+}
+
+#[test]
+fn estimates_with_images() {
+    suite("estimate-vision");
 }
 
 fn suite(name: &'static str) {
@@ -48,6 +53,16 @@ fn suite(name: &'static str) {
     report.finish();
 }
 
+/// Images of a request; the reference ignores them without a size.
+fn images(kwargs: &Value) -> Option<Images> {
+    let (width, height) = (optional(kwargs, "image_width")?, optional(kwargs, "image_height")?);
+    Some(Images { count: optional(kwargs, "num_images").unwrap_or(1), width, height })
+}
+
+fn encoder(kwargs: &Value) -> EncoderPlace {
+    if kwargs["enable_encoder_dp"] == false { EncoderPlace::Weights } else { EncoderPlace::Images }
+}
+
 /// Our estimate; none when it is refused.
 fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
     let isl = whole(kwargs, "isl");
@@ -59,10 +74,12 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
             isl,
             osl: whole(kwargs, "osl"),
             prefix: optional(kwargs, "prefix").unwrap_or(0),
+            images: images(kwargs),
         },
         engine: EngineOptions {
             draft_tokens: optional(kwargs, "nextn").unwrap_or(0),
             draft_accepted: kwargs["nextn_accepted"].as_f64().unwrap_or(0.0),
+            encoder: encoder(kwargs),
             ..EngineOptions::default()
         },
         policy: Policy::Reference,

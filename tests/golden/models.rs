@@ -284,7 +284,7 @@ fn steps(case: &Value, report: &mut Report) {
         model: text(case, "model").to_owned(),
         system: text(case, "system").to_owned(),
         backend: Backend::from_name(text(case, "backend")).expect("backend"),
-        workload: Workload { isl: whole(case, "isl"), osl, prefix: whole(case, "prefix") },
+        workload: Workload { isl: whole(case, "isl"), osl, prefix: whole(case, "prefix"), images: None },
         engine: EngineOptions {
             draft_tokens: optional(&case["parallel"], "nextn").unwrap_or(0),
             ..EngineOptions::default()

@@ -10,7 +10,7 @@ use std::path::Path;
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::reference::{self, Cluster, Placed, Shape};
-use engine::scenario::{Goal, Policy, Scenario, Serving};
+use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
 use engine::search::Search;
 use serde_json::Value;
 
@@ -72,6 +72,10 @@ fn scenario(argv: &Value) -> Option<Scenario> {
             "--max-seq-len" => out.engine.max_seq_len = value.parse().ok(),
             "--nextn" => out.engine.draft_tokens = value.parse().ok()?,
             "--nextn-accepted" => out.engine.draft_accepted = number(value)?,
+            "--image-height" => images(&mut out).height = value.parse().ok()?,
+            "--image-width" => images(&mut out).width = value.parse().ok()?,
+            "--num-images" => images(&mut out).count = value.parse().ok()?,
+            "--disable-encoder-dp" => out.engine.encoder = EncoderPlace::Weights,
             "--serving-mode" if value == "agg" => out.serving = Serving::Agg,
             "--serving-mode" if value == "disagg" => out.serving = Serving::Disagg,
             "--serving-mode" if value == "auto" => {}
@@ -79,6 +83,10 @@ fn scenario(argv: &Value) -> Option<Scenario> {
         }
     }
     Some(out)
+}
+
+fn images(scenario: &mut Scenario) -> &mut Images {
+    scenario.workload.images.get_or_insert_default()
 }
 
 fn case_of(case: &Value, report: &mut Report) {

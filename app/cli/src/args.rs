@@ -239,6 +239,15 @@ pub(crate) struct Question {
     /// Leading input tokens that are already cached.
     #[arg(long, value_name = "TOKENS")]
     pub(crate) prefix: Option<u32>,
+    /// Images of a request; 0 for none.
+    #[arg(long, value_name = "N")]
+    pub(crate) images: Option<u32>,
+    /// Size of every image, pixels; 1024x768 when left out.
+    #[arg(long, value_name = "WxH", value_parser = image)]
+    pub(crate) image: Option<(u32, u32)>,
+    /// What the ranks of a worker divide among themselves in the vision encoder.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) encoder: Option<Encoder>,
     /// Target for the time to first token.
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub(crate) ttft: Option<f64>,
@@ -293,6 +302,14 @@ pub(crate) struct Space {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Encoder {
+    /// Images: every rank holds the whole encoder.
+    Images,
+    /// Weights: every rank sees all images.
+    Weights,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Serving {
     Both,
     Agg,
@@ -323,6 +340,11 @@ fn backend(name: &str) -> Result<BackendChoice, String> {
     }
     let names: Vec<_> = Backend::ALL.iter().map(|backend| backend.name()).chain([AUTO]).collect();
     Backend::from_name(name).map(|backend| BackendChoice(Some(backend))).ok_or_else(|| one_of(&names))
+}
+
+fn image(size: &str) -> Result<(u32, u32), String> {
+    let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    sides.ok_or_else(|| "it is width x height in pixels, such as 1024x768".to_owned())
 }
 
 fn gemm(name: &str) -> Result<Quant, String> {

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use engine::link;
-use engine::scenario::{Goal, Policy, Scenario, Serving};
+use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
 use engine::text;
 use serde_json::Value;
 
@@ -118,6 +118,9 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         isl,
         osl,
         prefix,
+        images,
+        image,
+        encoder,
         ttft,
         itl,
         latency,
@@ -142,6 +145,19 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
     set(&mut scenario.workload.isl, isl.as_ref());
     set(&mut scenario.workload.osl, osl.as_ref());
     set(&mut scenario.workload.prefix, prefix.as_ref());
+    if let Some(count) = *images {
+        let kept = scenario.workload.images.unwrap_or_default();
+        scenario.workload.images = (count > 0).then_some(Images { count, ..kept });
+    }
+    if let (Some((width, height)), true) = (*image, *images != Some(0)) {
+        let kept = scenario.workload.images.unwrap_or_default();
+        scenario.workload.images = Some(Images { width, height, ..kept });
+    }
+    let encoder = encoder.map(|encoder| match encoder {
+        args::Encoder::Images => EncoderPlace::Images,
+        args::Encoder::Weights => EncoderPlace::Weights,
+    });
+    set(&mut scenario.engine.encoder, encoder.as_ref());
     set(&mut scenario.sla.ttft_ms, ttft.as_ref());
     set(&mut scenario.sla.itl_ms, itl.as_ref());
     set_some(&mut scenario.sla.request_latency_ms, latency.as_ref());

@@ -7,6 +7,8 @@ use crate::source::Source;
 /// Which engine step a breakdown is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepKind {
+    /// The vision encoder on the images of a batch.
+    Encode,
     /// A prefill worker's step.
     Prefill,
     /// A mixed step of an aggregated worker.
@@ -55,7 +57,7 @@ pub struct StepTime {
 /// Where the time of a point goes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// Prefill or mixed step first, then the decode step.
+    /// Vision encoder, then prefill or mixed step, then the decode step; what a layout has of them.
     pub steps: Vec<StepTime>,
     /// Prefill rate over decode rate of a disaggregated cluster; below one means prefill limits.
     pub prefill_over_decode: Option<f64>,

@@ -22,6 +22,7 @@ pub mod kernel;
 pub mod models;
 pub mod memory;
 pub mod step;
+pub mod encoder;
 pub mod serving;
 pub mod wide;
 pub mod space;

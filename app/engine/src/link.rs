@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::custom::Custom;
 use crate::format::plain;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
-use crate::scenario::{Goal, Policy, Scenario, Serving};
+use crate::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
 
 /// Version of the keys and units.
 pub const VERSION: &str = "1";
@@ -53,6 +53,8 @@ pub enum Problem {
     NotWhole,
     /// The value is no number.
     NotNumber,
+    /// The value is no size of an image, such as `1024x768`.
+    NotSize,
     /// The value is none of these.
     NotOneOf(&'static [&'static str]),
     /// The value is none of the precisions.
@@ -97,6 +99,10 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     out.raw("isl", workload.isl);
     out.raw("osl", workload.osl);
     out.raw("prefix", workload.prefix);
+    if let Some(Images { count, width, height }) = workload.images {
+        out.raw("images", count);
+        out.raw("image", format_args!("{width}x{height}"));
+    }
     out.raw("ttft", plain(sla.ttft_ms));
     out.raw("itl", plain(sla.itl_ms));
     if let Some(latency) = sla.request_latency_ms {
@@ -142,6 +148,10 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     }
     if engine.draft_accepted != 0.0 {
         out.raw("mtpacc", plain(engine.draft_accepted));
+    }
+    match engine.encoder {
+        EncoderPlace::Images => {}
+        EncoderPlace::Weights => out.raw("encoder", "weights"),
     }
     if *policy == Policy::Reference {
         out.raw("policy", "reference");
@@ -263,6 +273,15 @@ impl Reader {
             "isl" => workload.isl = whole(value)?,
             "osl" => workload.osl = whole(value)?,
             "prefix" => workload.prefix = whole(value)?,
+            "images" => {
+                let count = whole(value)?;
+                workload.images.get_or_insert_default().count = count;
+            }
+            "image" => {
+                let (width, height) = size(value)?;
+                let images = workload.images.get_or_insert_default();
+                (images.width, images.height) = (width, height);
+            }
             "ttft" => sla.ttft_ms = number(value)?,
             "itl" => sla.itl_ms = number(value)?,
             "latency" => sla.request_latency_ms = Some(number(value)?),
@@ -276,6 +295,7 @@ impl Reader {
             "pp" => engine.pipeline = choice(value, PIPELINES)?,
             "mtp" => engine.draft_tokens = whole(value)?,
             "mtpacc" => engine.draft_accepted = number(value)?,
+            "encoder" => engine.encoder = choice(value, ENCODERS)?,
             "data" => self.parsed.data = Some(value.to_owned()),
             _ => return self.set_name(key, value),
         }
@@ -321,11 +341,20 @@ const BACKENDS: Names<Option<Backend>> = (
 );
 const SERVING: Names<Serving> = (&["both", "agg", "disagg"], &[Serving::Both, Serving::Agg, Serving::Disagg]);
 const PIPELINES: Names<bool> = (&["1", PIPELINE], &[false, true]);
+const ENCODERS: Names<EncoderPlace> =
+    (&["images", "weights"], &[EncoderPlace::Images, EncoderPlace::Weights]);
 const POLICIES: Names<Policy> = (&["exhaustive", "reference"], &[Policy::Exhaustive, Policy::Reference]);
 const FLAGS: Names<bool> = (&["0", "1", "false", "true"], &[false, true, false, true]);
 
 fn whole(value: &str) -> Result<u32, Problem> {
     value.parse().map_err(|_| Problem::NotWhole)
+}
+
+/// Width and height, `1024x768`.
+fn size(value: &str) -> Result<(u32, u32), Problem> {
+    let sides = value.split_once('x').ok_or(Problem::NotSize)?;
+    let side = |text: &str| text.parse().map_err(|_| Problem::NotSize);
+    Ok((side(sides.0)?, side(sides.1)?))
 }
 
 fn number(value: &str) -> Result<f64, Problem> {

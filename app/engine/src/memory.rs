@@ -166,6 +166,7 @@ impl MemoryModel {
             kv_cache: load.batch * self.kv.bytes(load.slot),
             activations: if self.backend == Backend::Sglang { activations * 1.15 } else { activations },
             comm: self.comm,
+            encoder: 0.0,
             other: self.other,
             capacity: self.capacity,
         }

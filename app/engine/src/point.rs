@@ -16,6 +16,8 @@ pub struct MemoryUse {
     pub activations: f64,
     /// Communication buffers.
     pub comm: f64,
+    /// Vision encoder of requests with images: weights and activations.
+    pub encoder: f64,
     /// Runtime and everything else.
     pub other: f64,
     /// What the GPU has.
@@ -25,7 +27,7 @@ pub struct MemoryUse {
 impl MemoryUse {
     /// Everything together, bytes.
     pub fn total(&self) -> f64 {
-        self.weights + self.activations + self.kv_cache + self.comm + self.other
+        self.weights + self.activations + self.kv_cache + self.comm + self.encoder + self.other
     }
 }
 

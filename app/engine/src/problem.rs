@@ -12,11 +12,12 @@ use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::custom::is_name;
 use crate::model::{Family, ModelSpec};
+use crate::models::vision::ImageTokens;
 use crate::models::{self, Setup};
 use crate::parallel::Parallel;
 use crate::perf::{Part, PerfDb};
 use crate::quant::{FmhaQuant, Precision, Quant};
-use crate::scenario::{Goal, Scenario};
+use crate::scenario::{Goal, Images, Scenario, Workload};
 use crate::system::SystemSpec;
 use crate::wide::Coverage;
 
@@ -26,6 +27,10 @@ pub const MAX_GPUS: u32 = 16_384;
 pub const MAX_DRAFT_TOKENS: u32 = 16;
 /// Longest input or output, tokens.
 pub const MAX_TOKENS: u32 = 10_000_000;
+/// Most images of a request.
+pub const MAX_IMAGES: u32 = 1000;
+/// Longest side of an image, pixels.
+pub const MAX_IMAGE_SIDE: u32 = 16_384;
 
 /// One side of a deployment, before its tables are loaded.
 #[derive(Clone, Debug)]
@@ -41,6 +46,7 @@ struct SidePlan {
 #[derive(Clone, Debug)]
 pub struct Plan {
     scenario: Scenario,
+    requests: Workload,
     model: Arc<ModelSpec>,
     prefill: SidePlan,
     decode: Option<SidePlan>,
@@ -66,6 +72,8 @@ pub struct Side {
 pub struct Problem {
     /// The question.
     pub scenario: Scenario,
+    /// Requests as the language model sees them: the tokens of images are input tokens.
+    pub requests: Workload,
     /// The model.
     pub model: Arc<ModelSpec>,
     /// Aggregated and prefill workers.
@@ -91,6 +99,7 @@ impl Plan {
             let value = scenario.engine.draft_tokens.to_string();
             return Err(ScenarioError::Number { field: Field::DraftTokens, value, must });
         }
+        let requests = requests(scenario, &model, catalog)?;
         let prefill = side(scenario, &model, &scenario.system, catalog, index)?;
         let decode = match &scenario.decode_system {
             Some(system) if *system != scenario.system && scenario.serving.disagg() => {
@@ -98,7 +107,7 @@ impl Plan {
             }
             _ => None,
         };
-        Ok(Self { scenario: scenario.clone(), model: Arc::new(model.into_owned()), prefill, decode })
+        Ok(Self { scenario: scenario.clone(), requests, model: Arc::new(model.into_owned()), prefill, decode })
     }
 
     /// The question.
@@ -145,7 +154,7 @@ impl Problem {
         };
         let prefill = load(plan.prefill)?;
         let decode = plan.decode.map(load).transpose()?;
-        Ok(Self { scenario: plan.scenario, model: plan.model, prefill, decode })
+        Ok(Self { scenario: plan.scenario, requests: plan.requests, model: plan.model, prefill, decode })
     }
 
     /// The side that decode workers run on.
@@ -223,7 +232,11 @@ fn side(
         draft_tokens: 0,
         wide: None,
     };
-    let files = files(&setup, spec, pack)?;
+    let mut tables = models::tables(&setup);
+    if scenario.workload.images.is_some() {
+        tables.push((models::vision::TABLE, String::new()));
+    }
+    let files = files(tables, &setup, spec, pack)?;
     let (version, data_id) = (pack.version.clone(), pack.id.clone());
     Ok(SidePlan { system: Arc::new(spec.clone()), version, data_id, precision, files })
 }
@@ -278,8 +291,13 @@ fn sglang_fp4_experts(moe: Quant, system: &SystemSpec) -> Quant {
     }
 }
 
-/// Pack files that the operators of a model read.
-fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec<PackFile>, ScenarioError> {
+/// Pack files that hold these tables, and those that open further layouts.
+fn files(
+    tables: Vec<(&'static str, String)>,
+    setup: &Setup<'_>,
+    system: &SystemSpec,
+    pack: &PackEntry,
+) -> Result<Vec<PackFile>, ScenarioError> {
     let find = |(family, precision): (&str, String)| {
         pack.file(family, &precision).cloned().ok_or_else(|| {
             let have: Vec<_> = pack.files.iter().filter(|file| file.family == family).collect();
@@ -290,7 +308,7 @@ fn files(setup: &Setup<'_>, system: &SystemSpec, pack: &PackEntry) -> Result<Vec
     let lacks = |(family, precision): &(&str, String)| {
         models::may_lack(setup.backend, family) && pack.file(family, precision).is_none()
     };
-    let needed = models::tables(setup).into_iter().filter(|table| !lacks(table));
+    let needed = tables.into_iter().filter(|table| !lacks(table));
     let mut files = needed.map(find).collect::<Result<Vec<_>, _>>()?;
     files.extend(models::optional_tables(setup).iter().filter_map(|family| pack.file(family, "").cloned()));
     Ok(files)
@@ -343,6 +361,37 @@ fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
         }
     }
     Ok(())
+}
+
+/// Requests as the language model sees them: every image adds its merged patches to the input.
+fn requests(scenario: &Scenario, model: &ModelSpec, catalog: &Catalog) -> Result<Workload, ScenarioError> {
+    let Some(images) = scenario.workload.images else {
+        return Ok(scenario.workload);
+    };
+    let Some(vit) = &model.vit else {
+        let see = catalog.models.iter().filter(|model| model.vit.is_some());
+        let have = see.map(|model| model.id.clone()).collect();
+        return Err(ScenarioError::NoVision { model: model.id.clone(), have });
+    };
+    let Images { count, width, height } = images;
+    let limits = [
+        (Field::Images, count, MAX_IMAGES),
+        (Field::ImageWidth, width, MAX_IMAGE_SIDE),
+        (Field::ImageHeight, height, MAX_IMAGE_SIDE),
+    ];
+    if let Some((field, value, most)) =
+        limits.into_iter().find(|(_, value, most)| !(1..=*most).contains(value))
+    {
+        let must = format!("a whole number from 1 to {most}");
+        return Err(ScenarioError::Number { field, value: value.to_string(), must });
+    }
+    // The limits above keep this product in range.
+    let isl = scenario.workload.isl + count * ImageTokens::of(vit, height, width).merged;
+    if isl > MAX_TOKENS {
+        let must = format!("so few that input and images have at most {MAX_TOKENS} tokens");
+        return Err(ScenarioError::Number { field: Field::Images, value: count.to_string(), must });
+    }
+    Ok(Workload { isl, images: None, ..scenario.workload })
 }
 
 /// Speculative decoding cannot accept more than it drafts.

@@ -137,6 +137,36 @@ pub struct Workload {
     pub osl: u32,
     /// Leading input tokens that are already cached.
     pub prefix: u32,
+    /// Images, whose tokens come on top of the input tokens.
+    pub images: Option<Images>,
+}
+
+/// Images of one request, all of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Images {
+    /// How many.
+    pub count: u32,
+    /// Width, pixels.
+    pub width: u32,
+    /// Height, pixels.
+    pub height: u32,
+}
+
+/// One image of common size.
+impl Default for Images {
+    fn default() -> Self {
+        Self { count: 1, width: 1024, height: 768 }
+    }
+}
+
+/// Where the vision encoder of a request with images runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EncoderPlace {
+    /// Before prefill, each rank of the worker on a part of the images.
+    #[default]
+    Images,
+    /// Before prefill, each rank of the worker with a part of the weights.
+    Weights,
 }
 
 /// Latency targets.
@@ -211,6 +241,8 @@ pub struct EngineOptions {
     pub draft_tokens: u32,
     /// Draft tokens that are accepted on average, at most all of them.
     pub draft_accepted: f64,
+    /// Where the vision encoder runs; only matters when requests have images.
+    pub encoder: EncoderPlace,
 }
 
 /// How to search.
@@ -232,7 +264,7 @@ impl Default for Scenario {
             backend: Backend::Trtllm,
             reach: Reach::default(),
             version: None,
-            workload: Workload { isl: 4000, osl: 500, prefix: 0 },
+            workload: Workload { isl: 4000, osl: 500, prefix: 0, images: None },
             sla: Sla { ttft_ms: 500.0, itl_ms: 30.0, request_latency_ms: None, strict: false },
             goal: Goal::Gpus(32),
             serving: Serving::Both,

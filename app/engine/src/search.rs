@@ -4,8 +4,10 @@ mod explain;
 mod refine;
 
 use crate::backend::Backend;
+use crate::encoder::Encoder;
 use crate::kernel::{Binder, Gap};
 use crate::memory::{Fit, MemoryModel};
+use crate::models::vision::Sharing;
 use crate::models::{self, Setup};
 use crate::ops::WideEp;
 use crate::parallel::Parallel;
@@ -14,7 +16,7 @@ use crate::problem::{Problem, Side};
 use crate::quant::{FmhaQuant, KvQuant, Precision};
 use crate::reference;
 use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows, Stages, Tally};
-use crate::scenario::{Policy, Scenario};
+use crate::scenario::{EncoderPlace, Policy, Scenario, Workload};
 use crate::serving::{Draft, Parts, WorkerModel, disagg, evidence};
 use crate::space::{self, Ground, WorkerRole};
 use crate::step::Steps;
@@ -231,18 +233,31 @@ pub fn worker(
     };
     let ops = models::op_lists(&setup);
     let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
+    let binder = Binder::new(db);
+    let images = scenario.workload.images.filter(|_| role != WorkerRole::Decode);
+    let encoder = match (&model.vit, images) {
+        (Some(vit), Some(images)) => {
+            let sharing = match scenario.engine.encoder {
+                EncoderPlace::Images => Sharing::Images,
+                EncoderPlace::Weights => Sharing::Weights,
+            };
+            Some(Encoder::bind(binder, vit, images, parallel.tp, sharing).ok_or(missing)?)
+        }
+        _ => None,
+    };
     Ok(WorkerModel::new(Parts {
         parallel,
         backend: scenario.backend,
         version: version.clone(),
         layers: model.layers,
-        workload: scenario.workload,
-        steps: Steps::bind(Binder::new(db), &ops),
+        workload: problem.requests,
+        steps: Steps::bind(binder, &ops),
         memory,
         fraction: scenario.engine.free_memory_fraction,
         max_seq_len: scenario.engine.max_seq_len,
         draft: Draft { tokens: scenario.engine.draft_tokens, accepted: scenario.engine.draft_accepted },
         is_wide: wide.is_some(),
+        encoder,
     }))
 }
 
@@ -266,8 +281,7 @@ fn sweep(
 ) {
     let Rows { agg, prefill, decode, tally, .. } = rows;
     let Tally { agg: agg_stages, prefill: prefill_stages, decode: decode_stages, gaps } = tally;
-    let osl = problem.scenario.workload.osl;
-    let isl = problem.scenario.workload.isl;
+    let Workload { isl, osl, .. } = problem.requests;
     let mut stages = Stages { gpus: parallel.gpus(), ..Stages::default() };
     let mut keep = |outcome| record(&mut stages, gaps, outcome);
     match role {

@@ -10,6 +10,7 @@ pub use schedule::{Draft, floor_div};
 use schedule::schedule;
 
 use crate::backend::Backend;
+use crate::encoder::Encoder;
 use crate::kernel::{Gap, Timing};
 use crate::memory::{Fit, Load, MemoryModel, Role};
 use crate::parallel::Parallel;
@@ -55,6 +56,7 @@ pub struct WorkerModel {
     max_seq_len: Option<u32>,
     draft: Draft,
     is_wide: bool,
+    encoder: Option<Encoder>,
     /// Decode attention at the mean KV length, by batch.
     attention: Vec<Option<Result<Timing, Gap>>>,
     /// Prefill attention of mixed steps, by requests in the step.
@@ -86,6 +88,8 @@ pub struct Parts {
     pub draft: Draft,
     /// Whether its experts are reached by an all-to-all exchange.
     pub is_wide: bool,
+    /// Vision encoder that runs before prefill.
+    pub encoder: Option<Encoder>,
 }
 
 /// In-flight batching at one batch and context-token budget.
@@ -113,7 +117,7 @@ impl WorkerModel {
     /// A worker of these parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { parallel, backend, version, layers, workload, steps, .. } = parts;
-        let Parts { memory, fraction, max_seq_len, draft, is_wide, .. } = parts;
+        let Parts { memory, fraction, max_seq_len, draft, is_wide, encoder, .. } = parts;
         Self {
             parallel,
             backend,
@@ -126,6 +130,7 @@ impl WorkerModel {
             max_seq_len,
             draft,
             is_wide,
+            encoder,
             attention: Vec::new(),
             prefill_attention: Vec::new(),
         }
@@ -144,6 +149,21 @@ impl WorkerModel {
     /// Whether its experts are reached by an all-to-all exchange.
     pub fn is_wide(&self) -> bool {
         self.is_wide
+    }
+
+    /// Requests, the tokens of their images included.
+    pub fn workload(&self) -> Workload {
+        self.workload
+    }
+
+    /// The vision encoder that runs before prefill.
+    pub fn encoder(&self) -> Option<&Encoder> {
+        self.encoder.as_ref()
+    }
+
+    /// Latency of encoding the images of a batch; nothing without an encoder.
+    fn encode(&self, batch: u32) -> Result<Timing, Gap> {
+        self.encoder.as_ref().map_or(Ok(Timing::default()), |encoder| encoder.latency(batch))
     }
 
     /// Tokens of a decode step of a batch, drafts included.
@@ -217,20 +237,22 @@ impl WorkerModel {
         let mixed = self.mixed_step(ctx_tokens, plan.mixed_decodes)?;
         let decode =
             if plan.decode_batch > 0 { self.decode_step(plan.decode_batch)? } else { Timing::default() };
+        let encode = self.encode(batch)?;
         let prompt = mixed.ms * f64::from(isl.div_ceil(ctx_tokens));
-        let ttft_ms = if self.backend == Backend::Vllm {
+        let queued_ms = if self.backend == Backend::Vllm {
             let queue = if batch <= 1 { 1.0 } else { (1.0 + libm::log2(f64::from(batch)) / 8.0).min(2.0) };
             (prompt + VLLM_DISPATCH_MS_PER_LAYER * self.layers) * queue
         } else {
             prompt * (2.0 + (plan.prompt_steps - 3.0) / 20.0).min(4.0)
         };
+        let ttft_ms = encode.ms + queued_ms;
         let counted = plan.counted + plan.decode_only;
         let itl_ms = if counted > 0.0 {
             (mixed.ms * plan.counted + decode.ms * plan.decode_only) / counted / progress
         } else {
             0.0
         };
-        let total = plan.mixed * mixed.ms + plan.decode_only * decode.ms;
+        let total = encode.ms + plan.mixed * mixed.ms + plan.decode_only * decode.ms;
         let later_tokens = f64::from(osl.saturating_sub(1));
         let mut per_rank = if total > 0.0 { 1000.0 / total * f64::from(batch) } else { 0.0 };
         let latency = ttft_ms + itl_ms * later_tokens;
@@ -240,7 +262,7 @@ impl WorkerModel {
         }
         let ranks = self.parallel.pp * self.parallel.dp;
         let requests_per_sec = per_rank * f64::from(ranks);
-        let mut all = Timing::default();
+        let mut all = encode;
         all.add(plan.mixed, mixed);
         all.add(plan.decode_only, decode);
         Ok(Agg {
@@ -263,7 +285,7 @@ impl WorkerModel {
         let slot = self.max_seq_len.filter(|_| trtllm).map_or(f64::from(isl + osl), f64::from);
         let at =
             |tokens: f64, drafting: f64| self.memory.at(Load { batch: requests, tokens, drafting, slot });
-        let memory = if trtllm {
+        let mut memory = if trtllm {
             at(TRTLLM_STEP_TOKENS, TRTLLM_STEP_TOKENS)
         } else if batch > 1 {
             let decodes = requests - f64::from(ctx_tokens.div_ceil(isl));
@@ -272,19 +294,26 @@ impl WorkerModel {
             let (prompt, decode) = (at(f64::from(ctx_tokens), 0.0), at(1.0, 1.0));
             if osl > 1 && decode.total() > prompt.total() { decode } else { prompt }
         };
+        memory.encoder = self.encoder.as_ref().map_or(0.0, |encoder| encoder.bytes(batch));
         (memory, self.memory.fit(&memory, Role::Agg, &self.version, self.fraction))
     }
 
-    /// Latency of prefilling a batch, uncorrected.
+    /// Latency of prefilling a batch, its images included, uncorrected.
     pub fn prefill(&self, batch: u32) -> Result<Timing, Gap> {
         let Workload { isl, prefix, .. } = self.workload;
-        self.steps.context(f64::from(batch), f64::from(isl - prefix), f64::from(prefix), Part::All)
+        let mut all = self.encode(batch)?;
+        let (new, prefix) = (f64::from(isl - prefix), f64::from(prefix));
+        all.add(1.0, self.steps.context(f64::from(batch), new, prefix, Part::All)?);
+        Ok(all)
     }
 
     /// Memory of a prefill worker (`osl` 1) or of a whole static batch, and whether it fits.
     pub fn prefill_memory(&self, batch: u32, osl: u32) -> (MemoryUse, Fit) {
         let Workload { isl, prefix, .. } = self.workload;
-        self.static_memory(batch, f64::from(isl - prefix) * f64::from(batch), 0.0, osl)
+        let tokens = f64::from(isl - prefix) * f64::from(batch);
+        let encoder = self.encoder.as_ref().map_or(0.0, |encoder| encoder.bytes(batch));
+        let memory = MemoryUse { encoder, ..self.static_memory(batch, tokens, 0.0, osl) };
+        self.fitted(memory)
     }
 
     /// Latency of all decode steps of a batch, uncorrected, as if no draft token were accepted.
@@ -308,12 +337,15 @@ impl WorkerModel {
 
     /// Memory of a decode worker, and whether it fits.
     pub fn decode_memory(&self, batch: u32) -> (MemoryUse, Fit) {
-        self.static_memory(batch, f64::from(batch), f64::from(batch), self.workload.osl)
+        self.fitted(self.static_memory(batch, f64::from(batch), f64::from(batch), self.workload.osl))
     }
 
-    fn static_memory(&self, batch: u32, tokens: f64, drafting: f64, osl: u32) -> (MemoryUse, Fit) {
+    fn static_memory(&self, batch: u32, tokens: f64, drafting: f64, osl: u32) -> MemoryUse {
         let slot = f64::from(self.workload.isl + osl);
-        let memory = self.memory.at(Load { batch: f64::from(batch), tokens, drafting, slot });
+        self.memory.at(Load { batch: f64::from(batch), tokens, drafting, slot })
+    }
+
+    fn fitted(&self, memory: MemoryUse) -> (MemoryUse, Fit) {
         (memory, self.memory.fit(&memory, Role::Static, &self.version, self.fraction))
     }
 }

@@ -85,7 +85,8 @@ impl Steps {
     }
 }
 
-fn sum<'a>(calls: impl Iterator<Item = Call<'a>>) -> Result<Timing, Gap> {
+/// Latency of some operators.
+pub fn sum<'a>(calls: impl Iterator<Item = Call<'a>>) -> Result<Timing, Gap> {
     let mut total = Timing::default();
     for (kernel, shape) in calls {
         total.add(kernel.count, kernel.latency(shape)?);

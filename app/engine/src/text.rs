@@ -18,6 +18,8 @@ pub use layout::{gpus_decomposed, gpus_idle, layout_short, layout_total, serving
 pub use nothing::{Suggestion, nothing_fits, suggestions};
 pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};
 
+use crate::scenario::Images;
+
 /// Something to tell the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -73,6 +75,12 @@ fn excerpt(text: &str) -> String {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// `2 images of 1,024 × 768 px`.
+pub fn images(images: &Images) -> String {
+    let side = |pixels: u32| crate::format::count(u64::from(pixels));
+    format!("{} of {} × {} px", number_of(images.count, "image"), side(images.width), side(images.height))
 }
 
 /// `1 GPU`, `2 GPUs`.

@@ -13,7 +13,7 @@ use worker::protocol::{Reply, Request};
 fn scenarios() -> Vec<(&'static str, Scenario)> {
     let airline = Scenario::default();
     let mut prefix = airline.clone();
-    prefix.workload = Workload { isl: 8000, osl: 777, prefix: 6001 };
+    prefix.workload = Workload { isl: 8000, osl: 777, prefix: 6001, images: None };
     prefix.engine.chunked_prefill = true;
     prefix.goal = Goal::RequestRate(37.5);
     let static_fp8 = Scenario {

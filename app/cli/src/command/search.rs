@@ -180,12 +180,13 @@ pub(super) fn question(scenario: &Scenario) -> String {
         }
     };
     let decode = decode_system.as_ref().map_or(String::new(), |system| format!(", decode on {system}"));
+    let images = workload.images.map_or(String::new(), |images| format!(", {}", text::images(&images)));
     let second = match sla.request_latency_ms {
         Some(latency) => format!("request latency {} ms", typed(latency)),
         None => format!("ITL {} ms", typed(sla.itl_ms)),
     };
     format!(
-        "{model} on {goal}{decode}, {}\nISL {}, OSL {}, prefix {}; TTFT {} ms, {second}",
+        "{model} on {goal}{decode}, {}\nISL {}, OSL {}, prefix {}{images}; TTFT {} ms, {second}",
         text::asked_backend(scenario),
         count(u64::from(workload.isl)),
         count(u64::from(workload.osl)),

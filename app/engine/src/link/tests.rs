@@ -39,15 +39,16 @@ fn nothing_is_the_opening_question() {
 
 #[test]
 fn every_advanced_input_has_a_key() {
-    let link = "v=1&model=m&system=s&rate=2.5&backend=vllm&isl=1&osl=2&prefix=1&ttft=0.5&itl=1&latency=9000&strict=1\
+    let link = "v=1&model=m&system=s&rate=2.5&backend=vllm&isl=1&osl=2&prefix=1&images=2&image=640x480&ttft=0.5&itl=1&latency=9000&strict=1\
                 &decode=b200_sxm&version=1.2.0&serving=disagg&gemm=fp8_block&kv=fp8&fmha=fp8&chunked=1&mem=0.8\
-                &maxseq=8192&pp=1,2,4&policy=reference";
+                &maxseq=8192&pp=1,2,4&encoder=weights&policy=reference";
     let parsed = parse(link);
     assert_eq!(parsed.notices, vec![]);
     assert_eq!(write(&parsed.scenario, None), link);
     let s = parsed.scenario;
     assert_eq!(s.goal, Goal::RequestRate(2.5));
     assert_eq!(s.decode_system.as_deref(), Some("b200_sxm"));
+    assert_eq!(s.workload.images, Some(Images { count: 2, width: 640, height: 480 }));
     assert!(s.sla.strict && s.engine.pipeline && s.engine.chunked_prefill);
 }
 
@@ -130,12 +131,13 @@ prop_compose! {
     fn options()(chunked_prefill in any::<bool>(), free_memory_fraction in proptest::option::of(finite()),
                  max_seq_len in any::<Option<u32>>(), pipeline in any::<bool>(),
                  draft_tokens in any::<u32>(), draft_accepted in finite(),
+                 encoder in proptest::sample::select(ENCODERS.1),
                  gemm in proptest::option::of(proptest::sample::select(Quant::ALL)),
                  kv in proptest::option::of(proptest::sample::select(KvQuant::ALL)),
                  fmha in proptest::option::of(proptest::sample::select(FmhaQuant::ALL)))
                  -> (EngineOptions, QuantChoice) {
         let quant = QuantChoice { gemm, kv, fmha };
-        let engine = EngineOptions { chunked_prefill, free_memory_fraction, max_seq_len, pipeline, draft_tokens, draft_accepted };
+        let engine = EngineOptions { chunked_prefill, free_memory_fraction, max_seq_len, pipeline, draft_tokens, draft_accepted, encoder };
         (engine, quant)
     }
 }
@@ -160,11 +162,13 @@ prop_compose! {
                   (serving in proptest::sample::select(vec![Serving::Both, Serving::Agg, Serving::Disagg]),
                    policy in proptest::sample::select(vec![Policy::Exhaustive, Policy::Reference]),
                    (engine, quant) in options(), every_backend in any::<bool>(), every_system in any::<bool>(), custom in custom(),
+                   images in proptest::option::of((any::<u32>(), any::<u32>(), any::<u32>())
+                       .prop_map(|(count, width, height)| Images { count, width, height })),
                    base in Just(Scenario { model, system, decode_system, backend, version,
-                       workload: Workload { isl, osl, prefix },
+                       workload: Workload { isl, osl, prefix, images: None },
                        sla: Sla { ttft_ms, itl_ms, request_latency_ms, strict }, goal, ..Scenario::default() }))
                   -> Scenario {
-        let mut scenario = Scenario { custom, serving, quant, engine, policy, ..base };
+        let mut scenario = Scenario { custom, serving, quant, engine, policy, workload: Workload { images, ..base.workload }, ..base };
         if every_backend {
             scenario.set_backend(None);
         }

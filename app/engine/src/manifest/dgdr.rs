@@ -276,6 +276,13 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
         let message = "The facts of your model are left out; the profiler reads the files behind this name.";
         warn("spec.model", "left-out", message.to_owned());
     }
+    if let Some(images) = &scenario.workload.images {
+        let message = format!(
+            "A request has no field for images; the profiler sends the text alone, without {} and their tokens.",
+            crate::text::images(images)
+        );
+        warn("spec.workload.isl", "left-out", message);
+    }
     if scenario.quant != QuantChoice::default() {
         let message = "The precisions chosen here are left out; the profiler takes those of the checkpoint.";
         warn("spec.model", "left-out", message.to_owned());

@@ -4,6 +4,14 @@ use crate::model::Vit;
 use crate::ops::{ATTENTION, Collective, CommQuant, Op, OpKind};
 use crate::quant::{FmhaQuant, Quant};
 
+/// Family of the tables that only the encoder reads.
+pub const TABLE: &str = "encoder_attention";
+
+/// Start of the names of projector operators.
+const PROJECTOR: &str = "projector_";
+/// The exchange after which every rank has the tokens of all images.
+const EXCHANGE: &str = "dp_all_gather";
+
 /// How the ranks of a worker share the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
@@ -35,8 +43,7 @@ impl ImageTokens {
     }
 }
 
-/// Operators of the encoder on one of `tp` ranks, 16-bit throughout. The projector, from `projector_fc0_gemm`
-/// on, and the exchange after it see merged patches, the others all patches.
+/// Operators of the encoder on one of `tp` ranks, 16-bit throughout.
 pub fn operators(vit: &Vit, tp: u32, sharing: Sharing) -> Vec<Op> {
     let shards = if sharing == Sharing::Weights { tp } else { 1 };
     let mut out = Encoder { ops: Vec::new(), shards };
@@ -45,9 +52,14 @@ pub fn operators(vit: &Vit, tp: u32, sharing: Sharing) -> Vec<Op> {
     if sharing == Sharing::Images && tp > 1 {
         let elements = f64::from(vit.out) * f64::from(vit.projector_instances) * f64::from(tp);
         let (collective, dtype) = (Collective::AllGather, CommQuant::Half);
-        out.op("dp_all_gather", 1, OpKind::Nccl { collective, elements, gpus: tp, dtype });
+        out.op(EXCHANGE, 1, OpKind::Nccl { collective, elements, gpus: tp, dtype });
     }
     out.ops
+}
+
+/// Whether an operator sees merged patches: the projectors and the exchange after them.
+pub fn sees_merged(op: &Op) -> bool {
+    op.name.starts_with(PROJECTOR) || op.name == EXCHANGE
 }
 
 /// An encoder's list under construction.
@@ -101,13 +113,13 @@ fn projectors(out: &mut Encoder, vit: &Vit) {
     for (at, &[inner, outer]) in vit.projector.iter().enumerate() {
         let by_rows = at == last && last > 0;
         let (n, k) = if by_rows { (outer, inner / out.shards) } else { (outer / out.shards, inner) };
-        out.gemm(format!("projector_fc{at}_gemm"), instances, n, k, false);
+        out.gemm(format!("{PROJECTOR}fc{at}_gemm"), instances, n, k, false);
         if at < last {
-            out.elementwise(format!("projector_fc{at}_act"), instances, outer / out.shards);
+            out.elementwise(format!("{PROJECTOR}fc{at}_act"), instances, outer / out.shards);
         }
     }
     if let Some(&[_, outer]) = vit.projector.last() {
-        out.all_reduce("projector_ar", instances, outer);
+        out.all_reduce(&format!("{PROJECTOR}ar"), instances, outer);
     }
 }
 

@@ -84,6 +84,14 @@ pub enum ScenarioError {
         /// Precisions that were measured.
         have: Vec<String>,
     },
+    /// Requests with images need a vision encoder.
+    #[error("{model} takes no images")]
+    NoVision {
+        /// The model.
+        model: String,
+        /// Models that take images.
+        have: Vec<String>,
+    },
     /// The GPU has no arithmetic for this precision.
     #[error("{system} has no {pipe} tensor cores")]
     NoPeak {
@@ -122,6 +130,9 @@ pub enum Field {
     MaxSeqLen,
     DraftTokens,
     DraftAccepted,
+    Images,
+    ImageWidth,
+    ImageHeight,
 }
 
 impl std::fmt::Display for Field {
@@ -145,6 +156,9 @@ impl std::fmt::Display for Field {
             Self::MaxSeqLen => "max sequence length",
             Self::DraftTokens => "draft tokens",
             Self::DraftAccepted => "accepted draft tokens",
+            Self::Images => "images",
+            Self::ImageWidth => "image width",
+            Self::ImageHeight => "image height",
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{Found, Member, Row, Shape, r3, targets};
 use crate::memory::Fit;
 use crate::rows::Stages;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Workload};
 use crate::serving::{WorkerModel, floor_div};
 use crate::space::{self, leaves_a_decode};
 
@@ -42,7 +42,7 @@ fn rounded(row: &Row) -> Row {
 
 /// Every point that the reference evaluates for one layout.
 fn points(scenario: &Scenario, worker: &mut WorkerModel, stages: &mut Stages) -> Vec<Row> {
-    let (isl, osl) = (scenario.workload.isl, scenario.workload.osl);
+    let Workload { isl, osl, .. } = worker.workload();
     let tokens = space::context_tokens(isl, scenario.engine.chunked_prefill);
     let mut rows = Vec::new();
     let mut visited: Vec<f64> = Vec::new();

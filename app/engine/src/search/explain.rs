@@ -11,13 +11,15 @@ use crate::step::{Call, Part};
 impl Search {
     /// Where the time of a layout goes; none for layouts that this search did not find.
     pub fn explain(&self, layout: &Layout) -> Option<Explanation> {
-        let workload = self.problem.scenario.workload;
+        let workload = self.problem.requests;
         let (isl, prefix) = (f64::from(workload.isl), f64::from(workload.prefix));
         match layout {
             Layout::Agg { worker, ctx_tokens } => {
                 let mut model = self.worker_of(WorkerRole::Agg, worker.parallel)?.clone();
                 let agg = model.agg(worker.batch, *ctx_tokens).ok()?;
-                let mut steps = vec![mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?];
+                let mut steps = Vec::new();
+                add_encode(&mut steps, &model, worker.batch)?;
+                steps.push(mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?);
                 if agg.decode_ms > 0.0 {
                     steps.push(decode_breakdown(&model, worker.batch)?);
                 }
@@ -28,8 +30,10 @@ impl Search {
                 let decodes = self.worker_of(WorkerRole::Decode, decode.parallel)?;
                 let batch = f64::from(prefill.batch);
                 let calls = prefills.steps().context_calls(batch, isl - prefix, prefix, Part::All).ok()?;
-                let steps =
-                    vec![breakdown(StepKind::Prefill, calls, 1.0)?, decode_breakdown(decodes, decode.batch)?];
+                let mut steps = Vec::new();
+                add_encode(&mut steps, prefills, prefill.batch)?;
+                steps.push(breakdown(StepKind::Prefill, calls, 1.0)?);
+                steps.push(decode_breakdown(decodes, decode.batch)?);
                 let rate = |worker: &Worker, row: f64, share: f64| f64::from(worker.count) * row * share;
                 let fed = rate(
                     prefill,
@@ -72,6 +76,14 @@ fn add(step: &mut StepTime, kernel: &Kernel, shape: Shape, share: f64) -> Option
         bound: roofline.bound,
         source: kernel.source(),
     });
+    Some(())
+}
+
+/// Adds the encoder of a worker on the images of a batch, if it has one.
+fn add_encode(steps: &mut Vec<StepTime>, worker: &WorkerModel, batch: u32) -> Option<()> {
+    if let Some(encoder) = worker.encoder() {
+        steps.push(breakdown(StepKind::Encode, encoder.calls(batch).ok()?, 1.0)?);
+    }
     Some(())
 }
 

@@ -64,7 +64,7 @@ fn refine_agg(scenario: &Scenario, worker: &mut WorkerModel, base: &Rows, rows: 
         ttft_ms <= sla.ttft_ms && rest
     };
     let batches = space::agg_batches();
-    let isl = scenario.workload.isl;
+    let isl = worker.workload().isl;
     for ctx_tokens in space::context_tokens(isl, scenario.engine.chunked_prefill) {
         let mine = |batch: u32| {
             base.agg.iter().find(|row| {

@@ -94,7 +94,7 @@ pub(super) fn schedule(
 mod tests {
     use super::*;
 
-    const WORKLOAD: Workload = Workload { isl: 1000, osl: 101, prefix: 0 };
+    const WORKLOAD: Workload = Workload { isl: 1000, osl: 101, prefix: 0, images: None };
 
     #[test]
     fn accepted_drafts_shorten_the_decode() {

@@ -49,7 +49,10 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
         ),
         ScenarioError::NoTable { system, backend, table, precision, have } => Message::new(
             "No data at this precision",
-            format!("{backend} on {system} has no {table} measurements at {precision}."),
+            match precision.as_str() {
+                "" => format!("{backend} on {system} has no {table} measurements."),
+                _ => format!("{backend} on {system} has no {table} measurements at {precision}."),
+            },
             if have.is_empty() {
                 "Choose another GPU system or backend.".to_owned()
             } else {
@@ -58,6 +61,11 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
                     alternatives(have)
                 )
             },
+        ),
+        ScenarioError::NoVision { model, have } => Message::new(
+            "The model takes no images",
+            format!("{model} has no vision encoder, but the requests have images."),
+            format!("Remove the images, or choose a model that takes them: {}.", alternatives(have)),
         ),
         ScenarioError::NoPeak { system, pipe } => Message::new(
             "The GPU cannot run this precision",
@@ -163,6 +171,11 @@ pub fn notice(notice: &Notice) -> String {
         Problem::NotNumber => {
             format!("“{key}={value}” in the link is not a number. The default is used.")
         }
+        Problem::NotSize => {
+            format!(
+                "“{key}={value}” in the link is not the size of an image, such as 1024x768. The default is used."
+            )
+        }
         Problem::NotOneOf(names) => {
             format!(
                 "“{key}={value}” in the link is not known; it can be {}. The default is used.",
@@ -252,6 +265,10 @@ mod tests {
                 },
                 &["a100_sxm", "gemm", "fp8", "bfloat16"],
             ),
+            (
+                ScenarioError::NoVision { model: "a/b".into(), have: strings(&["c/vl"]) },
+                &["a/b", "images", "c/vl"],
+            ),
             (ScenarioError::NoPeak { system: "a100_sxm".into(), pipe: "fp8".into() }, &["a100_sxm", "fp8"]),
             (
                 ScenarioError::Nowhere {
@@ -296,6 +313,7 @@ mod tests {
             "colour=red",
             "isl=4k",
             "itl=fast",
+            "image=big",
             "backend=x",
             "gemm=x",
             "facts=1(x",

@@ -78,6 +78,7 @@ pub fn limited_by(explanation: &Explanation, point: &Point) -> Option<String> {
         return None;
     }
     let kind = match step.kind {
+        StepKind::Encode => "vision encoder",
         StepKind::Prefill => "prefill",
         StepKind::Mixed => "mixed-step",
         StepKind::Decode => "decode",

@@ -11,6 +11,7 @@ fn memory() -> MemoryUse {
         kv_cache: 2.0e10,
         activations: 2.0e9,
         comm: 4.0e8,
+        encoder: 0.0,
         other: 3.5e9,
         capacity: 8.5e10,
     }

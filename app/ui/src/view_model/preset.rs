@@ -76,7 +76,7 @@ impl Preset {
     pub fn scenario(&self) -> Scenario {
         let first = Scenario::default();
         Scenario {
-            workload: Workload { isl: self.isl, osl: self.osl, prefix: self.prefix },
+            workload: Workload { isl: self.isl, osl: self.osl, prefix: self.prefix, images: None },
             sla: Sla { ttft_ms: self.ttft_ms, itl_ms: self.itl_ms, ..first.sla },
             goal: self.goal,
             ..first

@@ -25,7 +25,9 @@ fn runs(system: &str, scenario: &Scenario) -> bool {
 /// The field that a refused question is about.
 pub fn field_of(error: &ScenarioError) -> Option<Field> {
     match error {
-        ScenarioError::UnknownModel { .. } | ScenarioError::ModelName { .. } => Some(Field::Model),
+        ScenarioError::UnknownModel { .. }
+        | ScenarioError::ModelName { .. }
+        | ScenarioError::NoVision { .. } => Some(Field::Model),
         ScenarioError::UnknownSystem { .. } => Some(Field::System),
         ScenarioError::UnknownVersion { .. } => Some(Field::Version),
         ScenarioError::NoPack { .. } => Some(Field::Backend),
@@ -88,6 +90,9 @@ pub fn remedies(error: &ScenarioError, scenario: &Scenario) -> Vec<Suggestion> {
                 changed.set_backend(None);
             });
             if wider.scenario.reach == scenario.reach { Vec::new() } else { vec![wider] }
+        }
+        ScenarioError::NoVision { .. } => {
+            vec![with("no images".to_owned(), &|changed| changed.workload.images = None)]
         }
         ScenarioError::Number { .. } | ScenarioError::ModelName { .. } => Vec::new(),
     }
