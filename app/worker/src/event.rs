@@ -27,6 +27,7 @@ impl Resource {
 }
 
 /// What the host says and wants.
+#[allow(clippy::large_enum_variant, reason = "events are few and handled at once")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Tell the page.
