@@ -243,8 +243,8 @@ pub(crate) struct Question {
     #[arg(long, value_name = "N")]
     pub(crate) images: Option<u32>,
     /// Size of every image, pixels; 1024x768 when left out.
-    #[arg(long, value_name = "WxH", value_parser = image)]
-    pub(crate) image: Option<(u32, u32)>,
+    #[arg(long, value_name = "WxH", value_parser = image_size)]
+    pub(crate) image_size: Option<(u32, u32)>,
     /// What the ranks of a worker divide among themselves in the vision encoder.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) encoder: Option<Encoder>,
@@ -342,7 +342,7 @@ fn backend(name: &str) -> Result<BackendChoice, String> {
     Backend::from_name(name).map(|backend| BackendChoice(Some(backend))).ok_or_else(|| one_of(&names))
 }
 
-fn image(size: &str) -> Result<(u32, u32), String> {
+fn image_size(size: &str) -> Result<(u32, u32), String> {
     let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     sides.ok_or_else(|| "it is width x height in pixels, such as 1024x768".to_owned())
 }

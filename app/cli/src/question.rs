@@ -119,7 +119,7 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         osl,
         prefix,
         images,
-        image,
+        image_size,
         encoder,
         ttft,
         itl,
@@ -149,7 +149,7 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         let kept = scenario.workload.images.unwrap_or_default();
         scenario.workload.images = (count > 0).then_some(Images { count, ..kept });
     }
-    if let (Some((width, height)), true) = (*image, *images != Some(0)) {
+    if let (Some((width, height)), true) = (*image_size, *images != Some(0)) {
         let kept = scenario.workload.images.unwrap_or_default();
         scenario.workload.images = Some(Images { width, height, ..kept });
     }
