@@ -33,9 +33,9 @@ fn worker(tp: u32, count: u32) -> Worker {
 
 fn point(disagg: bool) -> Point {
     let layout = if disagg {
-        Layout::Disagg { prefill: worker(2, 10), decode: worker(1, 12) }
+        Layout::Disagg { prefill: worker(2, 10), decode: worker(1, 12), encoders: None }
     } else {
-        Layout::Agg { worker: worker(4, 8), ctx_tokens: 4096 }
+        Layout::Agg { worker: worker(4, 8), ctx_tokens: 4096, encoders: None }
     };
     Point {
         place: 0,

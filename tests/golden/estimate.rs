@@ -29,6 +29,11 @@ fn estimates_with_images() {
     suite("estimate-vision");
 }
 
+#[test]
+fn estimates_with_encoder_workers() {
+    suite("estimate-epd");
+}
+
 fn suite(name: &'static str) {
     let Some(golden) = load(&format!("{name}.json")) else {
         return Report::skipped(name);
@@ -60,7 +65,11 @@ fn images(kwargs: &Value) -> Option<Images> {
 }
 
 fn encoder(kwargs: &Value) -> EncoderPlace {
-    if kwargs["enable_encoder_dp"] == false { EncoderPlace::Weights } else { EncoderPlace::Images }
+    match (&kwargs["enable_epd"], &kwargs["enable_encoder_dp"]) {
+        (Value::Bool(true), _) => EncoderPlace::Workers,
+        (_, Value::Bool(false)) => EncoderPlace::Weights,
+        _ => EncoderPlace::Images,
+    }
 }
 
 /// Our estimate; none when it is refused.
@@ -100,16 +109,21 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
         count: whole(kwargs, &format!("{prefix}num_workers")),
     };
     let batch = || whole(kwargs, "batch_size");
+    let encoders = optional(kwargs, "encoder_tp").map(|tp| Pool {
+        parallel: Parallel::dense(tp, 1, 1),
+        batch: whole(kwargs, "encoder_batch_size"),
+        count: whole(kwargs, "encoder_num_workers"),
+    });
     let fixed = |phase| Deployment::Static { parallel: parallel(""), batch: batch(), phase };
     let deployment = match mode {
         "agg" => {
             let ctx_tokens = optional(kwargs, "ctx_tokens").unwrap_or(isl);
-            Deployment::Agg { parallel: parallel(""), batch: batch(), ctx_tokens }
+            Deployment::Agg { parallel: parallel(""), batch: batch(), ctx_tokens, encoders }
         }
         "static" => fixed(Phase::Both),
         "static_ctx" => fixed(Phase::Prefill),
         "static_gen" => fixed(Phase::Decode),
-        "disagg" => Deployment::Disagg { prefill: pool("prefill_"), decode: pool("decode_") },
+        "disagg" => Deployment::Disagg { prefill: pool("prefill_"), decode: pool("decode_"), encoders },
         other => panic!("unknown mode {other}"),
     };
     estimate(&tests::problem(&scenario).ok()?, &deployment).ok()
@@ -132,6 +146,10 @@ fn compare(id: &str, mode: &str, got: &Estimate, want: &Value, report: &mut Repo
     let keys: &[&str] = if mode == "disagg" { &["(p)memory", "(d)memory"] } else { &["memory"] };
     for (held, key) in got.memory.iter().zip(keys) {
         check(key, held.memory.total() / GIB, number(raw, key));
+    }
+    // The reference leaves runtime and buffers out of what it shows of encoder workers.
+    if let (Some(held), Some(want)) = (got.memory.get(keys.len()), raw["(e)memory"].as_f64()) {
+        check("(e)memory", held.memory.encoder / GIB, want);
     }
     let warned = !want["kv_cache_warning"].is_null();
     let overflows = got.memory.iter().any(|held| held.fit != Fit::Yes);

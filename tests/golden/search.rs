@@ -75,6 +75,7 @@ fn scenario(argv: &Value) -> Option<Scenario> {
             "--image-height" => images(&mut out).height = value.parse().ok()?,
             "--image-width" => images(&mut out).width = value.parse().ok()?,
             "--num-images" => images(&mut out).count = value.parse().ok()?,
+            "--enable-epd" => out.engine.encoder = EncoderPlace::Workers,
             "--disable-encoder-dp" => out.engine.encoder = EncoderPlace::Weights,
             "--serving-mode" if value == "agg" => out.serving = Serving::Agg,
             "--serving-mode" if value == "disagg" => out.serving = Serving::Disagg,
@@ -152,8 +153,14 @@ fn label(placed: &Placed) -> String {
 /// Whether a golden row is the same configuration.
 fn same(placed: &Placed, want: &Value) -> bool {
     let is = |key: &str, value: u32| want[key].as_f64() == Some(f64::from(value));
-    match &placed.row.shape {
-        Shape::Agg { worker, ctx_tokens } => is("bs", worker.batch) && is("ctx_tokens", *ctx_tokens),
+    let encoders = placed.row.encoders.as_ref().is_none_or(|encoders| {
+        is("(e)tp", encoders.parallel.tp) && is("(e)bs", encoders.batch) && is("(e)workers", encoders.count)
+    });
+    let others = match &placed.row.shape {
+        Shape::Agg { worker, ctx_tokens } => {
+            let workers = placed.row.encoders.is_none() || is("(a)workers", worker.count);
+            is("bs", worker.batch) && is("ctx_tokens", *ctx_tokens) && workers
+        }
         Shape::Disagg { prefill, decode } => {
             want["(p)parallel"] == prefill.parallel.group_label().as_str()
                 && is("(p)bs", prefill.batch)
@@ -161,7 +168,8 @@ fn same(placed: &Placed, want: &Value) -> bool {
                 && is("(p)workers", prefill.count)
                 && is("(d)workers", decode.count)
         }
-    }
+    };
+    encoders && others
 }
 
 fn compare_top(id: &str, mode: &str, got: &Cluster, want: &Value, scenario: &Scenario, report: &mut Report) {
@@ -206,6 +214,9 @@ fn compare_top(id: &str, mode: &str, got: &Cluster, want: &Value, scenario: &Sce
                     check("(p)seq/s/worker", prefill.requests_per_sec);
                     check("(d)seq/s/worker", decode.requests_per_sec);
                 }
+            }
+            if let Some(encoders) = &row.row.encoders {
+                check("(e)memory", encoders.memory.encoder / f64::from(1 << 30));
             }
             if golden.get("total_gpus_needed").is_some() {
                 check("replicas_needed", f64::from(row.replicas));

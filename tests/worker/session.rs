@@ -52,7 +52,7 @@ fn layout(batch: u32) -> Layout {
         capacity: 0.0,
     };
     let worker = Worker { parallel: Parallel::dense(2, 1, 1), batch, count: 4, memory };
-    Layout::Agg { worker, ctx_tokens: 4000 }
+    Layout::Agg { worker, ctx_tokens: 4000, encoders: None }
 }
 
 #[test]

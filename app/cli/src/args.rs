@@ -148,6 +148,15 @@ pub(crate) struct Layout {
     /// Decode workers (disagg).
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
     pub(crate) decode_workers: u32,
+    /// Tensor parallel size of encoder workers (--encoder workers).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) encoder_tp: u32,
+    /// Requests in a batch of encoder workers.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = batch())]
+    pub(crate) encoder_batch: u32,
+    /// Encoder workers.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) encoder_workers: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -307,6 +316,8 @@ pub(crate) enum Encoder {
     Images,
     /// Weights: every rank sees all images.
     Weights,
+    /// Neither: separate workers encode (EPD).
+    Workers,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

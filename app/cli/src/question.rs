@@ -156,6 +156,7 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
     let encoder = encoder.map(|encoder| match encoder {
         args::Encoder::Images => EncoderPlace::Images,
         args::Encoder::Weights => EncoderPlace::Weights,
+        args::Encoder::Workers => EncoderPlace::Workers,
     });
     set(&mut scenario.engine.encoder, encoder.as_ref());
     set(&mut scenario.sla.ttft_ms, ttft.as_ref());

@@ -1,13 +1,17 @@
-//! The vision encoder of one worker: what it adds to a prefill, in time and in memory.
+//! The vision encoder: what it adds to a prefill, in time and in memory, and workers that only encode.
 //!
 //! Composition and memory rule as in the performance model of aiconfigurator 0.12.0 (see NOTICE).
 
+use crate::backend::Backend;
 use crate::kernel::{Binder, Gap, Kernel, Shape, Timing};
-use crate::memory::weights_per_gpu;
+use crate::memory::{Fit, overhead, weights_per_gpu};
 use crate::model::Vit;
 use crate::models::vision::{self, ImageTokens, Sharing};
+use crate::parallel::Parallel;
+use crate::point::MemoryUse;
 use crate::scenario::Images;
 use crate::step::Call;
+use crate::system::SystemSpec;
 
 /// Least memory of the encoder's activations, bytes.
 const ACTIVATION_FLOOR: f64 = (32u64 << 20) as f64;
@@ -82,5 +86,52 @@ impl Encoder {
         let patches = self.local_images(batch) * f64::from(self.tokens.patches);
         let merged = f64::from(batch) * f64::from(self.images) * f64::from(self.tokens.merged);
         self.weights + (patches * self.patch_bytes + merged * self.token_bytes).max(ACTIVATION_FLOOR)
+    }
+}
+
+/// A worker that only encodes images: every rank holds a part of the weights.
+#[derive(Clone, Debug)]
+pub struct EncoderWorker {
+    /// Layout: tensor parallel only.
+    pub parallel: Parallel,
+    encoder: Encoder,
+    comm: f64,
+    other: f64,
+    capacity: f64,
+}
+
+impl EncoderWorker {
+    /// A worker of `tp` GPUs; none for sizes that the encoder does not divide by or without known buffers.
+    pub fn bind(
+        binder: Binder<'_>,
+        system: &SystemSpec,
+        backend: Backend,
+        vit: &Vit,
+        images: Images,
+        tp: u32,
+    ) -> Option<Self> {
+        let (comm, other) = overhead(system, backend, tp)?;
+        let encoder = Encoder::bind(binder, vit, images, tp, Sharing::Weights)?;
+        let capacity = system.mem_bytes as f64;
+        Some(Self { parallel: Parallel::dense(tp, 1, 1), encoder, comm, other, capacity })
+    }
+
+    /// Its encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Memory on one GPU for a batch of requests, and whether it fits.
+    pub fn memory(&self, batch: u32) -> (MemoryUse, Fit) {
+        let memory = MemoryUse {
+            weights: 0.0,
+            kv_cache: 0.0,
+            activations: 0.0,
+            comm: self.comm,
+            encoder: self.encoder.bytes(batch),
+            other: self.other,
+            capacity: self.capacity,
+        };
+        (memory, if memory.total() >= self.capacity { Fit::No } else { Fit::Yes })
     }
 }

@@ -13,7 +13,7 @@ use crate::scenario::Policy;
 use crate::search;
 use crate::serving::{WorkerModel, disagg, evidence};
 use crate::source::Evidence;
-use crate::space::WorkerRole;
+use crate::space::{self, WorkerRole};
 
 /// Workers of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Deployment {
         batch: u32,
         /// Prefill tokens of a mixed step.
         ctx_tokens: u32,
+        /// Workers that only encode images, where they are separate.
+        encoders: Option<Pool>,
     },
     /// One worker that prefills and then decodes a fixed batch.
     Static {
@@ -53,6 +55,8 @@ pub enum Deployment {
         prefill: Pool,
         /// Decode.
         decode: Pool,
+        /// Workers that only encode images, where they are separate.
+        encoders: Option<Pool>,
     },
 }
 
@@ -97,7 +101,7 @@ pub struct Estimate {
     pub concurrency: u32,
     /// GPUs.
     pub gpus: u32,
-    /// Memory: one worker, or prefill and decode.
+    /// Memory: one worker, or prefill and decode; encoder workers last.
     pub memory: Vec<Held>,
     /// What the latencies rest on.
     pub evidence: Evidence,
@@ -125,10 +129,27 @@ impl From<Gap> for EstimateError {
 
 /// Estimates one deployment of a problem; `Policy::Reference` rounds where the reference system rounds.
 pub fn estimate(problem: &Problem, deployment: &Deployment) -> Result<Estimate, EstimateError> {
-    match *deployment {
-        Deployment::Agg { parallel, batch, ctx_tokens } => agg(problem, parallel, batch, ctx_tokens),
-        Deployment::Static { parallel, batch, phase } => fixed(problem, parallel, batch, phase),
-        Deployment::Disagg { prefill, decode } => disaggregated(problem, prefill, decode),
+    let (outcome, encoders, ttft_share) = match *deployment {
+        Deployment::Agg { parallel, batch, ctx_tokens, encoders } => {
+            (agg(problem, parallel, batch, ctx_tokens)?, encoders, 1.0)
+        }
+        Deployment::Static { parallel, batch, phase } => (fixed(problem, parallel, batch, phase)?, None, 1.0),
+        Deployment::Disagg { prefill, decode, encoders } => {
+            // The reference queues encoders in a search, but not here.
+            let queued = problem.scenario.policy == Policy::Exhaustive;
+            let share = if queued { disagg::TTFT } else { 1.0 };
+            (disaggregated(problem, prefill, decode)?, encoders, share)
+        }
+    };
+    match (encoders, problem.scenario.has_encoder_workers()) {
+        (Some(pool), true) => encode(problem, outcome, pool, ttft_share),
+        (None, false) => Ok(outcome),
+        (None, true) => {
+            Err(EstimateError::Shape("the images need encoder workers, which this mode does not name"))
+        }
+        (Some(_), false) => {
+            Err(EstimateError::Shape("encoder workers need requests with images to be encoded apart"))
+        }
     }
 }
 
@@ -224,6 +245,43 @@ fn agg(
         gpus: parallel.gpus(),
         memory: vec![Held { memory, fit }],
         evidence: agg.evidence,
+    })
+}
+
+/// Adds workers that only encode images in front of the others.
+fn encode(problem: &Problem, of: Estimate, pool: Pool, ttft_share: f64) -> Result<Estimate, EstimateError> {
+    let Pool { parallel, batch, count } = pool;
+    if parallel != Parallel::dense(parallel.tp, 1, 1) || !space::ENCODER_SIZES.contains(&parallel.tp) {
+        return Err(EstimateError::Shape("encoder workers are split by TP only, over 1, 2, 4 or 8 GPUs"));
+    }
+    if !(1..=space::MAX_ENCODER_BATCH).contains(&batch) || !(1..=crate::problem::MAX_GPUS).contains(&count) {
+        return Err(EstimateError::Shape(
+            "the batch of encoder workers must be from 1 to 8, their count at least 1",
+        ));
+    }
+    let missing = Gap::NoData("the vision encoder at this parallel size");
+    let worker = search::encoder_worker(problem, parallel.tp).ok_or(missing)?;
+    let (memory, fit) = worker.memory(batch);
+    if fit != Fit::Yes {
+        return Err(EstimateError::DoesNotFit(memory));
+    }
+    let timing = worker.encoder().latency(batch)?;
+    let rounded = if problem.scenario.policy == Policy::Reference { r3(timing.ms) } else { timing.ms };
+    let share_ms = rounded * ttft_share;
+    let most = f64::from(batch) * 1000.0 / timing.ms * disagg::ENCODER_RATE * f64::from(count);
+    let kept = if most < of.requests_per_sec { most / of.requests_per_sec } else { 1.0 };
+    let tokens_per_sec = of.tokens_per_sec * kept;
+    let gpus = of.gpus + parallel.gpus() * count;
+    Ok(Estimate {
+        ttft_ms: of.ttft_ms + share_ms,
+        request_latency_ms: of.request_latency_ms + share_ms,
+        requests_per_sec: of.requests_per_sec * kept,
+        tokens_per_sec,
+        tokens_per_sec_per_gpu: tokens_per_sec / f64::from(gpus),
+        gpus,
+        memory: of.memory.into_iter().chain([Held { memory, fit }]).collect(),
+        evidence: of.evidence.weaker(evidence(timing)),
+        ..of
     })
 }
 

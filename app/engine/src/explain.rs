@@ -61,4 +61,6 @@ pub struct Explanation {
     pub steps: Vec<StepTime>,
     /// Prefill rate over decode rate of a disaggregated cluster; below one means prefill limits.
     pub prefill_over_decode: Option<f64>,
+    /// Whether encoder workers limit the cluster.
+    pub encoders_limit: bool,
 }

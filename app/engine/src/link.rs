@@ -152,6 +152,7 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     match engine.encoder {
         EncoderPlace::Images => {}
         EncoderPlace::Weights => out.raw("encoder", "weights"),
+        EncoderPlace::Workers => out.raw("encoder", "workers"),
     }
     if *policy == Policy::Reference {
         out.raw("policy", "reference");
@@ -341,8 +342,10 @@ const BACKENDS: Names<Option<Backend>> = (
 );
 const SERVING: Names<Serving> = (&["both", "agg", "disagg"], &[Serving::Both, Serving::Agg, Serving::Disagg]);
 const PIPELINES: Names<bool> = (&["1", PIPELINE], &[false, true]);
-const ENCODERS: Names<EncoderPlace> =
-    (&["images", "weights"], &[EncoderPlace::Images, EncoderPlace::Weights]);
+const ENCODERS: Names<EncoderPlace> = (
+    &["images", "weights", "workers"],
+    &[EncoderPlace::Images, EncoderPlace::Weights, EncoderPlace::Workers],
+);
 const POLICIES: Names<Policy> = (&["exhaustive", "reference"], &[Policy::Exhaustive, Policy::Reference]);
 const FLAGS: Names<bool> = (&["0", "1", "false", "true"], &[false, true, false, true]);
 

@@ -93,6 +93,13 @@ pub fn weights_per_gpu(context: &[Op], pp: u32) -> f64 {
     context.iter().map(weight_bytes).sum::<f64>() / f64::from(pp)
 }
 
+/// Bytes of communication buffers, and of runtime and everything else, on one GPU; none for tensor parallel
+/// sizes without known buffer sizes.
+pub fn overhead(system: &SystemSpec, backend: Backend, tp: u32) -> Option<(f64, f64)> {
+    let share = if backend == Backend::Sglang { 1.2 } else { 1.0 };
+    Some((system.nccl_bytes(tp)? as f64, system.other_mem_bytes as f64 * share))
+}
+
 /// Activation coefficient of a family at tensor parallel sizes 1, 2, 4, 8.
 fn activation_coefficients(family: Family, backend: Backend) -> [f64; 4] {
     use Family::{Deepseek, DeepseekV4, DeepseekV32, Gemma4Mix, KimiK3, KimiK25, Llama, Moe, Step3p7};
@@ -131,6 +138,7 @@ impl MemoryModel {
     pub fn new(setup: &Setup<'_>, system: &SystemSpec, context: &[Op]) -> Option<Self> {
         let Setup { model, parallel, backend, .. } = *setup;
         let sglang = backend == Backend::Sglang;
+        let (comm, other) = overhead(system, backend, parallel.tp)?;
         let size = match parallel.tp.min(8) {
             1 => 0,
             2 => 1,
@@ -145,8 +153,8 @@ impl MemoryModel {
             parallel,
             capacity: system.mem_bytes as f64,
             weights: weights_per_gpu(context, parallel.pp),
-            comm: system.nccl_bytes(parallel.tp)? as f64,
-            other: system.other_mem_bytes as f64 * if sglang { 1.2 } else { 1.0 },
+            comm,
+            other,
             activation_per_token: 2.0 * width * coefficient + routing_bytes(setup),
             activation_floor: if sglang { 90.0 } else { 70.0 } * MIB,
             draft_tokens: f64::from(setup.draft_tokens),

@@ -53,6 +53,8 @@ pub enum Layout {
         worker: Worker,
         /// Prefill tokens of a mixed step.
         ctx_tokens: u32,
+        /// Workers of the whole cluster that only encode images, where they are separate.
+        encoders: Option<Worker>,
     },
     /// Separate prefill and decode workers.
     Disagg {
@@ -60,7 +62,18 @@ pub enum Layout {
         prefill: Worker,
         /// Decode workers of the whole cluster.
         decode: Worker,
+        /// Workers of the whole cluster that only encode images, where they are separate.
+        encoders: Option<Worker>,
     },
+}
+
+impl Layout {
+    /// Workers that only encode images, where they are separate.
+    pub fn encoders(&self) -> Option<&Worker> {
+        match self {
+            Self::Agg { encoders, .. } | Self::Disagg { encoders, .. } => encoders.as_ref(),
+        }
+    }
 }
 
 /// One deployment of the whole cluster and what it is predicted to do.

@@ -17,7 +17,7 @@ use crate::models::{self, Setup};
 use crate::parallel::Parallel;
 use crate::perf::{Part, PerfDb};
 use crate::quant::{FmhaQuant, Precision, Quant};
-use crate::scenario::{Goal, Images, Scenario, Workload};
+use crate::scenario::{EncoderPlace, Goal, Images, Scenario, Workload};
 use crate::system::SystemSpec;
 use crate::wide::Coverage;
 
@@ -366,6 +366,10 @@ fn check_numbers(scenario: &Scenario) -> Result<(), ScenarioError> {
 /// Requests as the language model sees them: every image adds its merged patches to the input.
 fn requests(scenario: &Scenario, model: &ModelSpec, catalog: &Catalog) -> Result<Workload, ScenarioError> {
     let Some(images) = scenario.workload.images else {
+        if scenario.engine.encoder == EncoderPlace::Workers {
+            let must = "images or weights while requests have no images".to_owned();
+            return Err(ScenarioError::Number { field: Field::Encoder, value: "workers".to_owned(), must });
+        }
         return Ok(scenario.workload);
     };
     let Some(vit) = &model.vit else {

@@ -4,13 +4,15 @@
 
 mod agg;
 mod disagg;
+mod epd;
 mod pick;
 
+pub use epd::ENCODER_BATCHES;
 pub use pick::{Cluster, Picked, Placed, fixed_points, pick};
 
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
-use crate::rows::Tally;
+use crate::rows::{EncoderRow, Tally};
 use crate::scenario::Scenario;
 use crate::serving::WorkerModel;
 use crate::source::Evidence;
@@ -21,6 +23,8 @@ use crate::space::WorkerRole;
 pub struct Row {
     /// Workers of one replica.
     pub shape: Shape,
+    /// Its workers that only encode images, where they are separate.
+    pub encoders: Option<Member>,
     /// GPUs of one replica.
     pub gpus: u32,
     /// Time to first token, ms.
@@ -135,12 +139,21 @@ pub struct Node {
     pub smallest_wide: Option<u32>,
 }
 
-/// Runs the reference's sweep over workers of this scenario.
-pub fn search(scenario: &Scenario, node: Node, workers: &mut [(WorkerRole, &mut WorkerModel)]) -> Found {
+/// Runs the reference's sweep over workers of this scenario and, where images are encoded apart, encoders.
+pub fn search(
+    scenario: &Scenario,
+    node: Node,
+    workers: &mut [(WorkerRole, &mut WorkerModel)],
+    encoders: &[EncoderRow],
+) -> Found {
+    // Latencies are rounded before they are used, rates are not.
+    let rounded = |row: &EncoderRow| EncoderRow { latency_ms: r3(row.latency_ms), ..*row };
+    let encoders: Option<Vec<EncoderRow>> =
+        scenario.has_encoder_workers().then(|| encoders.iter().map(rounded).collect());
     let mut found = Found::default();
     // A load target starts at one node and takes larger workers only when nothing fits in memory.
     for budget in pick::worker_budgets(scenario, node.gpus) {
-        found = sweep(scenario, node, budget, workers);
+        found = sweep(scenario, node, budget, workers, encoders.as_deref());
         let fits =
             |stages: &[crate::rows::Stages]| stages.is_empty() || stages.iter().any(|s| s.fit_memory > 0);
         if fits(&found.tally.agg) {
@@ -155,19 +168,26 @@ fn sweep(
     node: Node,
     budget: u32,
     workers: &mut [(WorkerRole, &mut WorkerModel)],
+    encoders: Option<&[EncoderRow]>,
 ) -> Found {
     let mut found = Found::default();
     let (mut prefill, mut decode): (Vec<&WorkerModel>, Vec<&WorkerModel>) = (Vec::new(), Vec::new());
     for (role, worker) in workers.iter_mut().filter(|(_, worker)| worker.parallel.gpus() <= budget) {
         match role {
-            WorkerRole::Agg => agg::sweep(scenario, worker, &mut found),
+            WorkerRole::Agg => {
+                let sizes = pick::replica_sizes(scenario, node);
+                let cells = encoders.map(|encoders| agg::Cells { encoders, sizes });
+                agg::sweep(scenario, worker, cells.as_ref(), &mut found);
+            }
             WorkerRole::Prefill => prefill.push(worker),
             WorkerRole::Decode => decode.push(worker),
         }
     }
     sort(&mut found.agg);
-    if let Some(sizes) = pick::replica_sizes(scenario, node) {
-        disagg::sweep(scenario, sizes, &prefill, &decode, &mut found);
+    let sizes = pick::replica_sizes(scenario, node);
+    if scenario.serving.disagg() && sizes.last().is_some_and(|&most| most > 1) {
+        let workers = disagg::Workers { prefill, decode, encoders };
+        disagg::sweep(scenario, sizes, &workers, &mut found);
     }
     sort(&mut found.disagg);
     found

@@ -66,6 +66,23 @@ pub struct DecodeRow {
     pub evidence: Evidence,
 }
 
+/// One worker that only encodes images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderRow {
+    /// Layout of the worker: tensor parallel only.
+    pub parallel: Parallel,
+    /// Requests whose images are encoded together.
+    pub batch: u32,
+    /// Latency of a batch, ms.
+    pub latency_ms: f64,
+    /// Requests per second of one worker.
+    pub requests_per_sec: f64,
+    /// Memory per GPU.
+    pub memory: MemoryUse,
+    /// What the latency rests on.
+    pub evidence: Evidence,
+}
+
 /// How many candidates of one worker size passed each stage; each count includes the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stages {
@@ -90,6 +107,8 @@ pub struct Tally {
     pub prefill: Vec<Stages>,
     /// Decode workers.
     pub decode: Vec<Stages>,
+    /// Encoder workers; empty where they are not separate.
+    pub encoder: Vec<Stages>,
     /// Operators without data that candidates were rejected for, each once.
     pub gaps: Vec<String>,
 }
@@ -103,6 +122,8 @@ pub struct Rows {
     pub prefill: Vec<PrefillRow>,
     /// Decode workers.
     pub decode: Vec<DecodeRow>,
+    /// Encoder workers; empty where they are not separate.
+    pub encoder: Vec<EncoderRow>,
     /// Counts.
     pub tally: Tally,
     /// Ready-made points of the `Reference` policy, which cannot be composed again from rows.

@@ -167,6 +167,8 @@ pub enum EncoderPlace {
     Images,
     /// Before prefill, each rank of the worker with a part of the weights.
     Weights,
+    /// On workers of its own, which split its weights.
+    Workers,
 }
 
 /// Latency targets.
@@ -252,6 +254,13 @@ pub enum Policy {
     Exhaustive,
     /// The grids, rounding and limits of AI Configurator 0.12.0, pick for pick.
     Reference,
+}
+
+impl Scenario {
+    /// Whether images are encoded on workers of their own.
+    pub fn has_encoder_workers(&self) -> bool {
+        self.workload.images.is_some() && self.engine.encoder == EncoderPlace::Workers
+    }
 }
 
 impl Default for Scenario {

@@ -1,10 +1,13 @@
 //! The search: every layout and batch of a problem, in resumable slices.
 
+mod encode;
 mod explain;
 mod refine;
 
+pub use encode::worker as encoder_worker;
+
 use crate::backend::Backend;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, EncoderWorker};
 use crate::kernel::{Binder, Gap};
 use crate::memory::{Fit, MemoryModel};
 use crate::models::vision::Sharing;
@@ -43,6 +46,8 @@ pub struct Search {
     problem: Problem,
     /// Roles and layouts, in the order they are searched.
     layouts: Vec<(WorkerRole, Parallel)>,
+    /// Workers that only encode images.
+    encoders: Vec<EncoderWorker>,
     /// Workers of the layouts done so far.
     workers: Vec<Result<WorkerModel, Gap>>,
     base: Rows,
@@ -111,7 +116,15 @@ impl Search {
                 layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
             }
         }
-        Self { problem, layouts, workers: Vec::new(), base: Rows::default(), refined: None }
+        let encoders = encode::workers(&problem);
+        let mut base = Rows::default();
+        let batches: Vec<u32> = (1..=space::MAX_ENCODER_BATCH).collect();
+        for worker in &encoders {
+            let mut stages = Stages { gpus: worker.parallel.gpus(), ..Stages::default() };
+            base.encoder.extend(encode::rows(worker, &batches, &mut stages, &mut base.tally.gaps));
+            base.tally.encoder.push(stages);
+        }
+        Self { problem, layouts, encoders, workers: Vec::new(), base, refined: None }
     }
 
     /// How far it is; the exact batches at the SLO count as one more layout.
@@ -178,7 +191,7 @@ impl Search {
             Policy::Reference => {
                 let found = self.reference();
                 rows.fixed = Some(reference::fixed_points(&found, &self.problem.scenario));
-                rows.tally = found.tally;
+                rows.tally = Tally { encoder: rows.tally.encoder, ..found.tally };
             }
         }
         rows
@@ -194,11 +207,18 @@ impl Search {
                 && wide.plan(role, parallel).is_some()
         };
         let smallest_wide = self.layouts.iter().filter(exchanges).map(|(_, parallel)| parallel.gpus()).min();
+        let mut ignored = (Stages::default(), Vec::new());
+        let encoders = self.encoders.iter();
+        let encoders: Vec<_> = encoders
+            .flat_map(|worker| {
+                encode::rows(worker, &reference::ENCODER_BATCHES, &mut ignored.0, &mut ignored.1)
+            })
+            .collect();
         let workers = self.layouts.iter().map(|(role, _)| *role).zip(&mut self.workers);
         let mut bound: Vec<_> =
             workers.filter_map(|(role, worker)| Some((role, worker.as_mut().ok()?))).collect();
         let node = reference::Node { gpus: gpus_per_node, smallest_wide };
-        reference::search(&self.problem.scenario, node, &mut bound)
+        reference::search(&self.problem.scenario, node, &mut bound, &encoders)
     }
 
     fn worker_of(&self, role: WorkerRole, parallel: Parallel) -> Option<&WorkerModel> {
@@ -238,10 +258,12 @@ pub fn worker(
     let encoder = match (&model.vit, images) {
         (Some(vit), Some(images)) => {
             let sharing = match scenario.engine.encoder {
-                EncoderPlace::Images => Sharing::Images,
-                EncoderPlace::Weights => Sharing::Weights,
+                EncoderPlace::Images => Some(Sharing::Images),
+                EncoderPlace::Weights => Some(Sharing::Weights),
+                EncoderPlace::Workers => None,
             };
-            Some(Encoder::bind(binder, vit, images, parallel.tp, sharing).ok_or(missing)?)
+            let bind = |sharing| Encoder::bind(binder, vit, images, parallel.tp, sharing).ok_or(missing);
+            sharing.map(bind).transpose()?
         }
         _ => None,
     };
@@ -280,7 +302,7 @@ fn sweep(
     rows: &mut Rows,
 ) {
     let Rows { agg, prefill, decode, tally, .. } = rows;
-    let Tally { agg: agg_stages, prefill: prefill_stages, decode: decode_stages, gaps } = tally;
+    let Tally { agg: agg_stages, prefill: prefill_stages, decode: decode_stages, gaps, .. } = tally;
     let Workload { isl, osl, .. } = problem.requests;
     let mut stages = Stages { gpus: parallel.gpus(), ..Stages::default() };
     let mut keep = |outcome| record(&mut stages, gaps, outcome);

@@ -31,6 +31,8 @@ pub mod disagg {
     pub const PREFILL_RATE: f64 = 0.9;
     /// Share of a decode worker's rate that a cluster keeps.
     pub const DECODE_RATE: f64 = 0.92;
+    /// Share of an encoder worker's rate that a cluster keeps, in aggregated serving too.
+    pub const ENCODER_RATE: f64 = 0.9;
 }
 
 /// Decode steps are sampled every so many tokens.

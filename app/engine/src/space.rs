@@ -17,6 +17,11 @@ pub const MAX_BATCH: u32 = 512;
 /// Largest prefill batch that is tried.
 pub const MAX_PREFILL_BATCH: u32 = 8;
 
+/// Tensor parallel sizes of encoder workers.
+pub const ENCODER_SIZES: [u32; 4] = [1, 2, 4, 8];
+/// Largest batch of an encoder worker.
+pub const MAX_ENCODER_BATCH: u32 = 8;
+
 /// Whether a family can split one sequence over several GPUs in prefill.
 fn has_context_parallel(family: Family) -> bool {
     use Family::{

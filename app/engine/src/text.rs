@@ -14,7 +14,7 @@ pub use failure::{
 };
 pub use glossary::{Term, glossary};
 pub use insight::{announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict};
-pub use layout::{gpus_decomposed, gpus_idle, layout_short, layout_total, serving};
+pub use layout::{gpus_decomposed, gpus_idle, layout_encoders, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
 pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};
 

@@ -3,6 +3,7 @@
 //! Composing rows into clusters needs no tables, so the page does it on every move of an SLO handle.
 
 mod compose;
+mod split;
 mod funnel;
 
 use std::cmp::Ordering;
@@ -205,7 +206,7 @@ fn picks(points: &[Point]) -> Vec<usize> {
     let mut seen = BTreeSet::new();
     let layout = |point: &Point| match point.layout {
         Layout::Agg { worker, .. } => (point.place, worker.parallel, None),
-        Layout::Disagg { prefill, decode } => (point.place, prefill.parallel, Some(decode.parallel)),
+        Layout::Disagg { prefill, decode, .. } => (point.place, prefill.parallel, Some(decode.parallel)),
     };
     (0..points.len()).filter(|&at| points[at].meets() && seen.insert(layout(&points[at]))).collect()
 }

@@ -87,11 +87,16 @@ fn deployment(layout: &args::Layout, scenario: &Scenario) -> Result<Deployment, 
     let batch = |batch: Option<u32>| {
         batch.ok_or_else(|| Failure("The batch is not known. Name it with --batch N.".to_owned()))
     };
+    let encoders = scenario.has_encoder_workers().then(|| Pool {
+        parallel: Parallel::dense(layout.encoder_tp, 1, 1),
+        batch: layout.encoder_batch,
+        count: layout.encoder_workers,
+    });
     let fixed = |phase| Ok(Deployment::Static { parallel, batch: batch(layout.batch)?, phase });
     match layout.mode {
         Mode::Agg => {
             let ctx_tokens = layout.ctx_tokens.unwrap_or(scenario.workload.isl);
-            Ok(Deployment::Agg { parallel, batch: batch(layout.batch)?, ctx_tokens })
+            Ok(Deployment::Agg { parallel, batch: batch(layout.batch)?, ctx_tokens, encoders })
         }
         Mode::Static => fixed(Phase::Both),
         Mode::Prefill => fixed(Phase::Prefill),
@@ -112,6 +117,7 @@ fn deployment(layout: &args::Layout, scenario: &Scenario) -> Result<Deployment, 
                     layout.prefill_workers,
                 ),
                 decode: pool(layout.decode_tp, layout.decode_pp, 1, decode_batch, layout.decode_workers),
+                encoders,
             })
         }
     }
@@ -176,9 +182,11 @@ fn for_people(mode: Mode, outcome: &Estimate) -> String {
     rows.push(("tok/s", rate(outcome.tokens_per_sec)));
     rows.push(("tok/s/GPU", rate(outcome.tokens_per_sec_per_gpu)));
     rows.push(("in flight", count(u64::from(outcome.concurrency))));
-    let names =
-        if outcome.memory.len() > 1 { ["prefill GiB/GPU", "decode GiB/GPU"] } else { ["GiB/GPU", ""] };
-    for (name, held) in names.into_iter().zip(&outcome.memory) {
+    let names: &[&str] = match mode {
+        Mode::Disagg => &["prefill GiB/GPU", "decode GiB/GPU", "encoder GiB/GPU"],
+        _ => &["GiB/GPU", "encoder GiB/GPU"],
+    };
+    for (&name, held) in names.iter().zip(&outcome.memory) {
         let used = format!("{} of {}", gib(held.memory.total()), gib(held.memory.capacity));
         rows.push((name, used));
     }

@@ -291,6 +291,13 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
         let message = "The engine settings chosen here are left out; the profiler has its own.";
         warn("spec", "left-out", message.to_owned());
     }
+    if let Some(encoders) = point.layout.encoders() {
+        let message = format!(
+            "A request cannot ask for workers that only encode images; the {} of the selected point are left out.",
+            crate::text::layout_encoders(encoders)
+        );
+        warn("spec", "left-out", message);
+    }
     if !point.is_disagg() {
         let message =
             "A request cannot ask for aggregated serving; the profiler compares both and takes the better.";

@@ -133,6 +133,7 @@ pub enum Field {
     Images,
     ImageWidth,
     ImageHeight,
+    Encoder,
 }
 
 impl std::fmt::Display for Field {
@@ -159,6 +160,7 @@ impl std::fmt::Display for Field {
             Self::Images => "images",
             Self::ImageWidth => "image width",
             Self::ImageHeight => "image height",
+            Self::Encoder => "vision encoder",
         })
     }
 }

@@ -1,8 +1,10 @@
 //! The reference's aggregated sweep of one layout.
 
-use super::{Found, Member, Row, Shape, r3, targets};
+use std::collections::BTreeSet;
+
+use super::{Found, Member, Row, Shape, epd, r3, targets};
 use crate::memory::Fit;
-use crate::rows::Stages;
+use crate::rows::{EncoderRow, Stages};
 use crate::scenario::{Scenario, Workload};
 use crate::serving::{WorkerModel, floor_div};
 use crate::space::{self, leaves_a_decode};
@@ -10,20 +12,41 @@ use crate::space::{self, leaves_a_decode};
 /// Rows kept for each target.
 const KEPT: usize = 10;
 
-pub(super) fn sweep(scenario: &Scenario, worker: &mut WorkerModel, found: &mut Found) {
+/// What cells with encoder workers are made of.
+pub(super) struct Cells<'a> {
+    pub encoders: &'a [EncoderRow],
+    /// GPUs that a cell may have, ascending.
+    pub sizes: Vec<u32>,
+}
+
+pub(super) fn sweep(
+    scenario: &Scenario,
+    worker: &mut WorkerModel,
+    cells: Option<&Cells<'_>>,
+    found: &mut Found,
+) {
     let mut stages = Stages { gpus: worker.parallel.gpus(), ..Stages::default() };
     let points = points(scenario, worker, &mut stages);
     found.tally.agg.push(stages);
     let mut seen = vec![false; points.len()];
+    let mut paired = BTreeSet::new();
     for (ttft, itl) in targets(scenario) {
         let mut kept: Vec<usize> =
             (0..points.len()).filter(|&at| points[at].itl_ms <= itl && points[at].ttft_ms <= ttft).collect();
         kept.sort_by(|&a, &b| r3(points[b].requests_per_sec).total_cmp(&r3(points[a].requests_per_sec)));
+        if let Some(Cells { encoders, sizes }) = cells {
+            epd::cells(&points, &kept, encoders, sizes, ttft, &mut paired);
+            continue;
+        }
         for at in kept.into_iter().take(KEPT) {
             if !std::mem::replace(&mut seen[at], true) {
                 found.agg.push(rounded(&points[at]));
             }
         }
+    }
+    let Some(Cells { encoders, .. }) = cells else { return };
+    for (at, encoder, workers, count) in paired {
+        found.agg.push(epd::row(&rounded(&points[at]), &encoders[encoder], workers, count));
     }
 }
 
@@ -77,6 +100,7 @@ fn points(scenario: &Scenario, worker: &mut WorkerModel, stages: &mut Stages) ->
             let member = Member { parallel: worker.parallel, batch, count: 1, requests_per_sec, memory };
             rows.push(Row {
                 shape: Shape::Agg { worker: member, ctx_tokens },
+                encoders: None,
                 gpus: worker.parallel.gpus(),
                 ttft_ms: agg.ttft_ms,
                 itl_ms: agg.itl_ms,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::epd::{self, WORKERS};
 use super::{Found, Member, Row, Shape, r3, targets};
 use crate::backend::Backend;
 use crate::memory::Fit;
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
-use crate::rows::Stages;
+use crate::rows::{EncoderRow, Stages};
 use crate::scenario::Scenario;
 use crate::serving::{WorkerModel, disagg, evidence};
 use crate::source::Evidence;
@@ -19,8 +20,6 @@ const PREFILLS: usize = 32;
 const DECODES: usize = 16;
 /// Layouts kept for each target.
 const GROUPS: usize = 5;
-/// Workers of one kind in a replica.
-const WORKERS: u32 = 32;
 
 /// One kind of worker at one batch, rounded to three decimals.
 #[derive(Clone, Copy, Debug)]
@@ -37,19 +36,23 @@ struct Static {
     evidence: Evidence,
 }
 
-pub(super) fn sweep(
-    scenario: &Scenario,
-    sizes: Vec<u32>,
-    prefill: &[&WorkerModel],
-    decode: &[&WorkerModel],
-    found: &mut Found,
-) {
+/// Workers of each kind.
+pub(super) struct Workers<'a> {
+    pub prefill: Vec<&'a WorkerModel>,
+    pub decode: Vec<&'a WorkerModel>,
+    /// Workers that only encode images, where they are separate.
+    pub encoders: Option<&'a [EncoderRow]>,
+}
+
+pub(super) fn sweep(scenario: &Scenario, sizes: Vec<u32>, workers: &Workers<'_>, found: &mut Found) {
+    let Workers { prefill, decode, encoders } = workers;
     let prefills: Vec<Static> = prefill.iter().flat_map(|worker| prefill_rows(worker, found)).collect();
     let decodes: Vec<Static> =
         decode.iter().flat_map(|worker| decode_rows(worker, scenario.workload.osl, found)).collect();
     let mut matcher = Matcher { sizes, cache: BTreeMap::new() };
     for (ttft, itl) in targets(scenario) {
-        for row in best_rows(scenario, &prefills, &decodes, (ttft, itl), &mut matcher) {
+        let fronts = fronts(&prefills, *encoders, ttft);
+        for row in best_rows(scenario, &fronts, &decodes, itl, &mut matcher) {
             if !found.disagg.contains(&row) {
                 found.disagg.push(row);
             }
@@ -127,31 +130,42 @@ fn decode_rows(worker: &WorkerModel, osl: u32, found: &mut Found) -> Vec<Static>
     rows
 }
 
-/// Bits of a prefill rate, GPUs of its worker, and the same of a decode worker.
-type Rates = (u64, u32, u64, u32);
+/// Bits of a rate and GPUs of a worker: prefill, decode and, where it is separate, encoder.
+type Rates = [(u64, u32); 3];
 
 /// How many workers of each kind make the best replica for a pair of rates and sizes.
 struct Matcher {
     sizes: Vec<u32>,
-    cache: BTreeMap<Rates, Option<(u32, u32)>>,
+    cache: BTreeMap<Rates, Option<[u32; 3]>>,
 }
 
 impl Matcher {
-    fn best(&mut self, prefill: &Static, decode: &Static) -> Option<(u32, u32)> {
+    fn best(&mut self, prefill: &Static, decode: &Static, encoder: Option<&EncoderRow>) -> Option<[u32; 3]> {
         let (p, d) = (prefill.requests_per_sec, decode.requests_per_sec);
         let (gp, gd) = (prefill.parallel.gpus(), decode.parallel.gpus());
         let sizes = &self.sizes;
-        *self.cache.entry((p.to_bits(), gp, d.to_bits(), gd)).or_insert_with(|| {
+        let key = encoder.map_or((0, 0), |e| (e.requests_per_sec.to_bits(), e.parallel.gpus()));
+        *self.cache.entry([(p.to_bits(), gp), (d.to_bits(), gd), key]).or_insert_with(|| {
             let mut best = (0.0, None);
+            let mut offer = |rate: f64, gpus: u32, workers: [u32; 3]| {
+                let each = rate / f64::from(gpus);
+                if each > best.0 {
+                    best = (each, Some(workers));
+                }
+            };
             for y in 1..=WORKERS {
                 for x in 1..=WORKERS {
                     let gpus = gp * x + gd * y;
-                    if sizes.binary_search(&gpus).is_err() {
+                    let rate = rate(p, x, d, y);
+                    let Some(encoder) = encoder else {
+                        if sizes.binary_search(&gpus).is_ok() {
+                            offer(rate, gpus, [x, y, 0]);
+                        }
                         continue;
-                    }
-                    let rate = rate(p, x, d, y) / f64::from(gpus);
-                    if rate > best.0 {
-                        best = (rate, Some((x, y)));
+                    };
+                    let size = encoder.parallel.gpus();
+                    for e in epd::counts(sizes, gpus, size) {
+                        offer(rate.min(epd::capacity(encoder, e)), gpus + size * e, [x, y, e]);
                     }
                 }
             }
@@ -164,14 +178,27 @@ fn rate(prefill: f64, x: u32, decode: f64, y: u32) -> f64 {
     (prefill * f64::from(x) * disagg::PREFILL_RATE).min(decode * f64::from(y) * disagg::DECODE_RATE)
 }
 
-/// The best row of each decode layout under one pair of targets, best five.
-fn best_rows(
-    scenario: &Scenario,
-    prefills: &[Static],
-    decodes: &[Static],
-    (ttft, itl): (f64, f64),
-    matcher: &mut Matcher,
-) -> Vec<Row> {
+/// Prefill rows that one encoder row leaves time for, best first.
+struct Front<'a> {
+    encoder: Option<&'a EncoderRow>,
+    prefills: Vec<Static>,
+}
+
+/// Prefill rows within a TTFT target, beside each encoder row where images are encoded apart.
+fn fronts<'a>(prefills: &[Static], encoders: Option<&'a [EncoderRow]>, ttft: f64) -> Vec<Front<'a>> {
+    let front = |encoder: Option<&'a EncoderRow>| {
+        let left = ttft - encoder.map_or(0.0, |encoder| encoder.latency_ms * disagg::TTFT);
+        Front { encoder, prefills: fast(prefills, left) }
+    };
+    let fits = |encoder: &&EncoderRow| encoder.latency_ms * disagg::TTFT < ttft;
+    match encoders {
+        None => vec![front(None)],
+        Some(encoders) => encoders.iter().filter(fits).map(|encoder| front(Some(encoder))).collect(),
+    }
+}
+
+/// The best prefill rows within a TTFT target.
+fn fast(prefills: &[Static], ttft: f64) -> Vec<Static> {
     let mut fast: Vec<Static> = prefills
         .iter()
         .map(|row| Static { ttft_ms: row.ttft_ms * disagg::TTFT, ..*row })
@@ -182,6 +209,17 @@ fn best_rows(
         b.requests_per_sec_per_gpu.total_cmp(&a.requests_per_sec_per_gpu).then(global(a).cmp(&global(b)))
     });
     fast.truncate(PREFILLS);
+    fast
+}
+
+/// The best row of each decode layout under an ITL target, best five.
+fn best_rows(
+    scenario: &Scenario,
+    fronts: &[Front<'_>],
+    decodes: &[Static],
+    itl: f64,
+    matcher: &mut Matcher,
+) -> Vec<Row> {
     let mut groups: BTreeMap<String, Vec<&Static>> = BTreeMap::new();
     for row in decodes.iter().filter(|row| row.itl_ms > 0.0 && row.itl_ms < itl) {
         groups.entry(row.parallel.group_label()).or_default().push(row);
@@ -190,24 +228,31 @@ fn best_rows(
     for group in groups.values_mut() {
         group.sort_by(|a, b| b.requests_per_sec_per_gpu.total_cmp(&a.requests_per_sec_per_gpu));
         let mut best: Option<Row> = None;
-        for decode in group.iter().take(DECODES) {
-            for prefill in &fast {
-                // SGLang moves a KV cache only between workers of equal tensor parallel size.
-                let apart = prefill.parallel.tp != decode.parallel.tp && !prefill.is_wide && !decode.is_wide;
-                if scenario.backend == Backend::Sglang && apart {
-                    continue;
-                }
-                let Some(workers) = matcher.best(prefill, decode) else {
-                    continue;
-                };
-                let row = compose(scenario, prefill, decode, workers);
-                let better = best.as_ref().is_none_or(|best| {
-                    let by_rate = row.tokens_per_sec_per_gpu.total_cmp(&best.tokens_per_sec_per_gpu);
-                    by_rate.then(best.gpus.cmp(&row.gpus)).is_gt()
-                });
-                if better {
-                    best = Some(row);
-                }
+        let pairs = fronts.iter().flat_map(|front| {
+            let decodes = group.iter().take(DECODES);
+            decodes.flat_map(move |decode| {
+                front.prefills.iter().map(move |prefill| (front.encoder, *decode, prefill))
+            })
+        });
+        for (encoder, decode, prefill) in pairs {
+            // SGLang moves a KV cache only between workers of equal tensor parallel size.
+            let apart = prefill.parallel.tp != decode.parallel.tp && !prefill.is_wide && !decode.is_wide;
+            if scenario.backend == Backend::Sglang && apart {
+                continue;
+            }
+            let Some([x, y, e]) = matcher.best(prefill, decode, encoder) else {
+                continue;
+            };
+            let mut row = compose(scenario, prefill, decode, (x, y));
+            if let Some(encoder) = encoder {
+                row = epd::overlay(row, encoder, e, encoder.latency_ms * disagg::TTFT);
+            }
+            let better = best.as_ref().is_none_or(|best| {
+                let by_rate = row.tokens_per_sec_per_gpu.total_cmp(&best.tokens_per_sec_per_gpu);
+                by_rate.then(best.gpus.cmp(&row.gpus)).is_gt()
+            });
+            if better {
+                best = Some(row);
             }
         }
         rows.extend(best.map(rounded));
@@ -231,6 +276,7 @@ fn compose(scenario: &Scenario, prefill: &Static, decode: &Static, (x, y): (u32,
     let later = f64::from(scenario.workload.osl.saturating_sub(1));
     Row {
         shape: Shape::Disagg { prefill: member(prefill, x), decode: member(decode, y) },
+        encoders: None,
         gpus,
         ttft_ms: prefill.ttft_ms,
         itl_ms: decode.itl_ms,

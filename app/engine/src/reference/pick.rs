@@ -65,20 +65,17 @@ pub(super) fn worker_budgets(scenario: &Scenario, gpus_per_node: u32) -> Vec<u32
     }
 }
 
-/// Replica sizes that disaggregated serving may have, ascending; none when it is not searched at all.
-pub(super) fn replica_sizes(scenario: &Scenario, node: Node) -> Option<Vec<u32>> {
+/// Sizes that replicas of several workers may have, ascending.
+pub(super) fn replica_sizes(scenario: &Scenario, node: Node) -> Vec<u32> {
     let budget = match scenario.goal {
         Goal::Gpus(gpus) => gpus,
         Goal::RequestRate(_) | Goal::Concurrency(_) => node.gpus,
     };
-    if budget < 2 || !scenario.serving.disagg() {
-        return None;
-    }
     if node.smallest_wide.is_some_and(|gpus| gpus <= budget) {
-        return Some((1..=budget.min(LARGEST_WIDE_REPLICA)).collect());
+        return (1..=budget.min(LARGEST_WIDE_REPLICA)).collect();
     }
     let sizes = [1, 2, 4].into_iter().chain((8..=LARGEST_REPLICA).step_by(8));
-    Some(sizes.filter(|&size| size <= budget).collect())
+    sizes.filter(|&size| size <= budget).collect()
 }
 
 /// Places a row on the cluster of this goal.
@@ -195,14 +192,15 @@ fn point(placed: &Placed) -> Point {
         count: member.count.saturating_mul(*replicas),
         memory: member.memory,
     };
+    let encoders = row.encoders.as_ref().map(worker);
     Point {
         place: 0,
         layout: match &row.shape {
             Shape::Agg { worker: member, ctx_tokens } => {
-                Layout::Agg { worker: worker(member), ctx_tokens: *ctx_tokens }
+                Layout::Agg { worker: worker(member), ctx_tokens: *ctx_tokens, encoders }
             }
             Shape::Disagg { prefill, decode } => {
-                Layout::Disagg { prefill: worker(prefill), decode: worker(decode) }
+                Layout::Disagg { prefill: worker(prefill), decode: worker(decode), encoders }
             }
         },
         replicas: *replicas,

@@ -14,23 +14,26 @@ impl Search {
         let workload = self.problem.requests;
         let (isl, prefix) = (f64::from(workload.isl), f64::from(workload.prefix));
         match layout {
-            Layout::Agg { worker, ctx_tokens } => {
+            Layout::Agg { worker, ctx_tokens, encoders } => {
                 let mut model = self.worker_of(WorkerRole::Agg, worker.parallel)?.clone();
                 let agg = model.agg(worker.batch, *ctx_tokens).ok()?;
                 let mut steps = Vec::new();
+                let encoded = self.add_encoders(&mut steps, encoders.as_ref())?;
                 add_encode(&mut steps, &model, worker.batch)?;
                 steps.push(mixed_breakdown(&model, workload, *ctx_tokens, agg.mixed_decodes)?);
                 if agg.decode_ms > 0.0 {
                     steps.push(decode_breakdown(&model, worker.batch)?);
                 }
-                Some(Explanation { steps, prefill_over_decode: None })
+                let encoders_limit = encoded < agg.requests_per_sec * f64::from(worker.count);
+                Some(Explanation { steps, prefill_over_decode: None, encoders_limit })
             }
-            Layout::Disagg { prefill, decode } => {
+            Layout::Disagg { prefill, decode, encoders } => {
                 let prefills = self.worker_of(WorkerRole::Prefill, prefill.parallel)?;
                 let decodes = self.worker_of(WorkerRole::Decode, decode.parallel)?;
                 let batch = f64::from(prefill.batch);
                 let calls = prefills.steps().context_calls(batch, isl - prefix, prefix, Part::All).ok()?;
                 let mut steps = Vec::new();
+                let encoded = self.add_encoders(&mut steps, encoders.as_ref())?;
                 add_encode(&mut steps, prefills, prefill.batch)?;
                 steps.push(breakdown(StepKind::Prefill, calls, 1.0)?);
                 steps.push(decode_breakdown(decodes, decode.batch)?);
@@ -45,9 +48,22 @@ impl Search {
                     decode_row(decodes, decode.batch, workload.osl).ok()?.requests_per_sec,
                     disagg::DECODE_RATE,
                 );
-                Some(Explanation { steps, prefill_over_decode: Some(fed / used) })
+                let encoders_limit = encoded < fed.min(used);
+                Some(Explanation { steps, prefill_over_decode: Some(fed / used), encoders_limit })
             }
         }
+    }
+
+    /// Adds the step of encoder workers, if there are any; returns the requests per second they serve.
+    fn add_encoders(&self, steps: &mut Vec<StepTime>, encoders: Option<&Worker>) -> Option<f64> {
+        let Some(Worker { parallel, batch, count, .. }) = encoders else {
+            return Some(f64::INFINITY);
+        };
+        let worker = self.encoders.iter().find(|worker| worker.parallel == *parallel)?;
+        let step = breakdown(StepKind::Encode, worker.encoder().calls(*batch).ok()?, 1.0)?;
+        let each = f64::from(*batch) * 1000.0 / step.total_ms * disagg::ENCODER_RATE;
+        steps.push(step);
+        Some(each * f64::from(*count))
     }
 }
 

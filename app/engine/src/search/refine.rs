@@ -3,7 +3,7 @@
 use super::{agg_row, decode_row};
 use crate::rows::{DecodeRow, Rows, Stages};
 use crate::scenario::Scenario;
-use crate::serving::WorkerModel;
+use crate::serving::{WorkerModel, disagg};
 use crate::space::{self, WorkerRole};
 
 /// Adds, for one worker, the largest batches that still meet the SLO (or still fit) to `rows`.
@@ -55,8 +55,11 @@ fn count(stages: &mut [Stages], gpus: u32) {
 
 fn refine_agg(scenario: &Scenario, worker: &mut WorkerModel, base: &Rows, rows: &mut Rows) {
     let sla = scenario.sla;
+    // Encoder workers spend of the TTFT before the others begin.
+    let encode_ms = soonest_encode(base);
     let later = f64::from(scenario.workload.osl.saturating_sub(1));
-    let meets = |ttft_ms: f64, itl_ms: f64| {
+    let meets = |own_ttft_ms: f64, itl_ms: f64| {
+        let ttft_ms = own_ttft_ms + encode_ms;
         let rest = match sla.request_latency_ms {
             Some(limit) => ttft_ms + itl_ms * later <= limit,
             None => itl_ms <= sla.itl_ms,
@@ -105,17 +108,24 @@ fn refine_decode(scenario: &Scenario, worker: &WorkerModel, base: &Rows, rows: &
     }
 }
 
+/// Latency of the fastest encoder worker, ms; 0 where there are none.
+fn soonest_encode(base: &Rows) -> f64 {
+    base.encoder.iter().map(|row| row.latency_ms).reduce(f64::min).unwrap_or(0.0)
+}
+
 /// ITLs at which the SLO binds: one, or one for each prefill worker under a request latency.
 fn itl_limits(scenario: &Scenario, base: &Rows) -> Vec<f64> {
     let Some(limit) = scenario.sla.request_latency_ms else {
         return vec![scenario.sla.itl_ms];
     };
     let later = f64::from(scenario.workload.osl.saturating_sub(1).max(1));
+    let encode_ms = soonest_encode(base) * disagg::TTFT;
     let mut limits: Vec<f64> = base
         .prefill
         .iter()
-        .filter(|row| row.ttft_ms <= scenario.sla.ttft_ms && row.ttft_ms < limit)
-        .map(|row| (limit - row.ttft_ms) / later)
+        .map(|row| row.ttft_ms + encode_ms)
+        .filter(|&ttft_ms| ttft_ms <= scenario.sla.ttft_ms && ttft_ms < limit)
+        .map(|ttft_ms| (limit - ttft_ms) / later)
         .collect();
     limits.sort_by(f64::total_cmp);
     limits.dedup();

@@ -45,11 +45,12 @@ pub fn next_best(best: &Point, next: &Point) -> String {
 
 /// What limits a point, such as `decode memory bandwidth`; none when no breakdown is at hand.
 ///
-/// Of a disaggregated cluster the slower side of the rate match counts. Of an aggregated one both kinds of
+/// Of a disaggregated cluster the slowest side of the rate match counts. Of an aggregated one both kinds of
 /// steps count, by the share of each that the point's ITL implies.
 pub fn limited_by(explanation: &Explanation, point: &Point) -> Option<String> {
     let steps = &explanation.steps;
     let side = match explanation.prefill_over_decode {
+        _ if explanation.encoders_limit => Some(StepKind::Encode),
         Some(ratio) if ratio < 1.0 => Some(StepKind::Prefill),
         Some(_) => Some(StepKind::Decode),
         None => None,
@@ -175,6 +176,7 @@ mod tests {
         let mut explanation = Explanation {
             steps: vec![step(StepKind::Prefill, [90.0, 5.0, 6.0]), step(StepKind::Decode, [2.0, 20.0, 3.0])],
             prefill_over_decode: Some(0.8),
+            encoders_limit: false,
         };
         let point = samples::disagg();
         assert_eq!(limited_by(&explanation, &point).unwrap(), "prefill compute");
@@ -190,6 +192,7 @@ mod tests {
                 step(StepKind::Decode, [2.0, 10.0, 13.0]),
             ],
             prefill_over_decode: None,
+            encoders_limit: false,
         };
         let mut point = samples::agg();
         point.itl_ms = 26.0;
@@ -201,7 +204,11 @@ mod tests {
     #[test]
     fn without_a_breakdown_nothing_is_claimed() {
         assert_eq!(limited_by(&Explanation::default(), &samples::agg()), None);
-        let empty = Explanation { steps: vec![step(StepKind::Decode, [0.0; 3])], prefill_over_decode: None };
+        let empty = Explanation {
+            steps: vec![step(StepKind::Decode, [0.0; 3])],
+            prefill_over_decode: None,
+            encoders_limit: false,
+        };
         assert_eq!(limited_by(&empty, &samples::agg()), None);
     }
 

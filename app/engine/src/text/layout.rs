@@ -9,18 +9,29 @@ pub fn serving(point: &Point) -> &'static str {
     if point.is_disagg() { "disaggregated" } else { "aggregated" }
 }
 
-/// One replica: `5P (tp2) : 6D (tp1)`, or `tp4`.
+/// One replica: `5P (tp2) : 6D (tp1)`, or `tp4`; with encoder workers `1E (tp1) : 3A (tp2)`.
 pub fn layout_short(point: &Point) -> String {
-    match &point.layout {
-        Layout::Agg { worker, .. } => worker.parallel.to_string(),
-        Layout::Disagg { prefill, decode } => format!(
+    let others = match &point.layout {
+        Layout::Agg { worker, encoders: None, .. } => worker.parallel.to_string(),
+        Layout::Agg { worker, .. } => format!("{}A ({})", per_replica(worker, point), worker.parallel),
+        Layout::Disagg { prefill, decode, .. } => format!(
             "{}P ({}) : {}D ({})",
             per_replica(prefill, point),
             prefill.parallel,
             per_replica(decode, point),
             decode.parallel
         ),
+    };
+    match point.layout.encoders() {
+        None => others,
+        Some(encoders) => format!("{}E ({}) : {others}", per_replica(encoders, point), encoders.parallel),
     }
+}
+
+/// `2 encoder workers of 1 GPU`.
+pub fn layout_encoders(encoders: &Worker) -> String {
+    let gpus = number_of(encoders.parallel.gpus(), "GPU");
+    format!("{} of {gpus}", number_of(encoders.count, "encoder worker"))
 }
 
 /// The whole cluster: `2 replicas × 16 GPUs = 32`.
@@ -36,15 +47,24 @@ pub fn layout_total(point: &Point) -> String {
 /// Where the GPUs go: `40 GPUs = 5 replicas × 8 (tp8)`, or
 /// `32 GPUs = 2 replicas × 16 (5 × 2 prefill + 6 × 1 decode)`.
 pub fn gpus_decomposed(point: &Point) -> String {
-    let inside = match &point.layout {
-        Layout::Agg { worker, .. } => worker.parallel.to_string(),
-        Layout::Disagg { prefill, decode } => format!(
+    let others = match &point.layout {
+        Layout::Agg { worker, encoders: None, .. } => worker.parallel.to_string(),
+        Layout::Agg { worker, .. } => {
+            format!("{} × {} prefill and decode", per_replica(worker, point), worker.parallel.gpus())
+        }
+        Layout::Disagg { prefill, decode, .. } => format!(
             "{} × {} prefill + {} × {} decode",
             per_replica(prefill, point),
             prefill.parallel.gpus(),
             per_replica(decode, point),
             decode.parallel.gpus()
         ),
+    };
+    let inside = match point.layout.encoders() {
+        None => others,
+        Some(encoders) => {
+            format!("{} × {} encoder + {others}", per_replica(encoders, point), encoders.parallel.gpus())
+        }
     };
     format!(
         "{} = {} × {} ({inside})",
@@ -108,12 +128,18 @@ pub(super) mod samples {
 
     /// 2 × (5P tp2 : 6D tp1) on 32 GPUs.
     pub(crate) fn disagg() -> Point {
-        point(Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(1, 22, 12) }, 2, 32)
+        point(Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(1, 22, 12), encoders: None }, 2, 32)
     }
 
     /// 5 × tp8 on 40 GPUs.
     pub(crate) fn agg() -> Point {
-        point(Layout::Agg { worker: worker(8, 16, 5), ctx_tokens: 4096 }, 5, 40)
+        point(Layout::Agg { worker: worker(8, 16, 5), ctx_tokens: 4096, encoders: None }, 5, 40)
+    }
+
+    /// 2 × (1E tp2 : 3A tp2) on 16 GPUs.
+    pub(crate) fn agg_with_encoders() -> Point {
+        let encoders = Some(worker(2, 4, 2));
+        point(Layout::Agg { worker: worker(2, 16, 6), ctx_tokens: 4096, encoders }, 2, 16)
     }
 }
 
@@ -132,6 +158,12 @@ mod tests {
         assert_eq!(layout_short(&point), "tp8");
         assert_eq!(gpus_decomposed(&point), "40 GPUs = 5 replicas × 8 (tp8)");
         assert_eq!(serving(&point), "aggregated");
+        let point = samples::agg_with_encoders();
+        assert_eq!(layout_short(&point), "1E (tp2) : 3A (tp2)");
+        assert_eq!(
+            gpus_decomposed(&point),
+            "16 GPUs = 2 replicas × 8 (1 × 2 encoder + 3 × 2 prefill and decode)"
+        );
     }
 
     #[test]

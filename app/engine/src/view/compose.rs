@@ -1,31 +1,29 @@
 //! Rows into clusters: how many workers of each kind, and what they do together.
 
+use super::split::{Pool, gpus, needed, rate, within_budget};
 use super::{Layout, Point, Target, Worker};
-use crate::rows::{AggRow, DecodeRow, PrefillRow, Rows};
+use crate::rows::{AggRow, DecodeRow, EncoderRow, PrefillRow, Rows};
 use crate::scenario::{Goal, Scenario};
 use crate::serving::disagg;
 use crate::source::Evidence;
 
-/// Workers of a disaggregated cluster and the requests per second they serve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Split {
-    prefill: u32,
-    decode: u32,
-    requests_per_sec: f64,
-    gpus: u32,
-}
-
-/// One point for each aggregated row and one for each decode row, with its best prefill workers.
+/// One point for each aggregated row and one for each decode row, with their best company.
 pub(super) fn points(rows: &Rows, scenario: &Scenario, target: &Target) -> Vec<Point> {
     let mut points = Vec::new();
+    let encoders = encoders(rows, scenario);
     if scenario.serving.agg() {
-        points.extend(rows.agg.iter().filter_map(|row| agg(row, scenario, target)));
+        points.extend(rows.agg.iter().filter_map(|row| best_agg(row, &encoders, scenario, target)));
     }
     if scenario.serving.disagg() {
-        let prefills = Prefills::new(&rows.prefill, target);
-        points.extend(rows.decode.iter().filter_map(|row| best_pair(row, &prefills, scenario, target)));
+        let fronts = Fronts::new(&rows.prefill, &encoders, target);
+        points.extend(rows.decode.iter().filter_map(|row| best_pair(row, &fronts, scenario, target)));
     }
     points
+}
+
+/// Encoder workers to try: none at all where prefill workers encode.
+pub(super) fn encoders<'a>(rows: &'a Rows, scenario: &Scenario) -> Vec<Option<&'a EncoderRow>> {
+    if scenario.has_encoder_workers() { rows.encoder.iter().map(Some).collect() } else { vec![None] }
 }
 
 /// What one user sees, tokens per second; a single output token arrives after the TTFT.
@@ -65,195 +63,188 @@ fn point(layout: Layout, replicas: u32, outcome: &Outcome, scenario: &Scenario, 
     }
 }
 
-/// Whole workers needed for a load, when one carries `each`; none beyond any sensible cluster.
-fn needed(load: f64, each: f64) -> Option<u32> {
-    let count = (load / each - 1e-9).ceil().max(1.0);
-    (count <= f64::from(crate::problem::MAX_GPUS)).then_some(count as u32)
+/// Evidence of workers beside an optional encoder.
+fn evidence(of_workers: Evidence, encoder: Option<&EncoderRow>) -> Evidence {
+    encoder.map_or(of_workers, |encoder| of_workers.weaker(encoder.evidence))
 }
 
-fn agg(row: &AggRow, scenario: &Scenario, target: &Target) -> Option<Point> {
-    let gpus = row.parallel.gpus();
-    let replicas = match scenario.goal {
-        Goal::Gpus(budget) => budget / gpus,
-        Goal::RequestRate(rate) => needed(rate, row.requests_per_sec)?,
-        Goal::Concurrency(load) => load.div_ceil(row.concurrency.max(1)),
+fn encoder_pool(row: &EncoderRow) -> Pool {
+    Pool { gpus: row.parallel.gpus(), rate: row.requests_per_sec * disagg::ENCODER_RATE }
+}
+
+fn encoder_worker(row: &EncoderRow, count: u32) -> Worker {
+    Worker { parallel: row.parallel, batch: row.batch, count, memory: row.memory }
+}
+
+/// An aggregated row with the encoder workers that suit it best.
+fn best_agg(
+    row: &AggRow,
+    encoders: &[Option<&EncoderRow>],
+    scenario: &Scenario,
+    target: &Target,
+) -> Option<Point> {
+    // Within the SLO if possible, else the first token as early as possible.
+    let late = |point: &Point| if point.meets_ttft { 0.0 } else { point.ttft_ms };
+    encoders.iter().filter_map(|encoder| agg(row, *encoder, scenario, target)).min_by(|a, b| {
+        let order = b.meets().cmp(&a.meets()).then(late(a).total_cmp(&late(b)));
+        order.then(super::compare(a, b, scenario.goal)).then(a.ttft_ms.total_cmp(&b.ttft_ms))
+    })
+}
+
+fn agg(row: &AggRow, encoder: Option<&EncoderRow>, scenario: &Scenario, target: &Target) -> Option<Point> {
+    let own = Pool { gpus: row.parallel.gpus(), rate: row.requests_per_sec };
+    let ttft_ms = row.ttft_ms + encoder.map_or(0.0, |encoder| encoder.latency_ms);
+    let (replicas, encoding) = match (scenario.goal, encoder.map(encoder_pool)) {
+        (Goal::Gpus(budget), None) => (budget / own.gpus, 0),
+        (Goal::Gpus(budget), Some(pool)) => within_budget([own, pool], budget)?.into(),
+        (Goal::RequestRate(load), None) => (needed(load, own.rate)?, 0),
+        (Goal::RequestRate(load), Some(pool)) => (needed(load, own.rate)?, needed(load, pool.rate)?),
+        (Goal::Concurrency(load), pool) => {
+            // Little's law: this many in flight means so many images to encode per second.
+            let per_sec = f64::from(load) / (target.latency(ttft_ms, row.itl_ms) / 1000.0);
+            let encoding = pool.map_or(Some(0), |pool| needed(per_sec, pool.rate))?;
+            (load.div_ceil(row.concurrency.max(1)), encoding)
+        }
     };
     if replicas == 0 {
         return None;
     }
     let worker = Worker { parallel: row.parallel, batch: row.batch, count: replicas, memory: row.memory };
+    let (all, counts) = ([own, encoder.map_or(own, encoder_pool)], [replicas, encoding]);
+    let kinds = if encoder.is_some() { 2 } else { 1 };
     let outcome = Outcome {
-        gpus_used: gpus.saturating_mul(replicas),
-        ttft_ms: row.ttft_ms,
+        gpus_used: gpus(&all[..kinds], &counts[..kinds]),
+        ttft_ms,
         itl_ms: row.itl_ms,
-        requests_per_sec: row.requests_per_sec * f64::from(replicas),
+        requests_per_sec: rate(&all[..kinds], &counts[..kinds]),
         concurrency: row.concurrency.saturating_mul(replicas),
-        evidence: row.evidence,
+        evidence: evidence(row.evidence, encoder),
     };
-    Some(point(Layout::Agg { worker, ctx_tokens: row.ctx_tokens }, replicas, &outcome, scenario, target))
+    let encoders = encoder.map(|encoder| encoder_worker(encoder, encoding));
+    let layout = Layout::Agg { worker, ctx_tokens: row.ctx_tokens, encoders };
+    Some(point(layout, gcd(replicas, encoding), &outcome, scenario, target))
 }
 
-/// The prefill rows that can matter: for each worker size, none slower and of lower rate than another.
-struct Prefills<'a> {
-    /// Rows within the TTFT target.
-    within: Vec<&'a PrefillRow>,
-    /// The fastest row of each worker size, for when nothing is within the target.
-    fastest: Vec<&'a PrefillRow>,
+/// What comes before decode: a prefill row and, where they are separate, an encoder row.
+#[derive(Clone, Copy, Debug)]
+struct Front<'a> {
+    prefill: &'a PrefillRow,
+    encoder: Option<&'a EncoderRow>,
+    /// Of both, ms.
+    ttft_ms: f64,
 }
 
-impl<'a> Prefills<'a> {
-    fn new(rows: &'a [PrefillRow], target: &Target) -> Self {
+/// The fronts that can matter: for each worker size, none slower and of lower rate than another.
+struct Fronts<'a> {
+    /// Within the TTFT target.
+    within: Vec<Front<'a>>,
+    /// The fastest of each worker size, for when nothing is within the target.
+    fastest: Vec<Front<'a>>,
+}
+
+impl<'a> Fronts<'a> {
+    fn new(rows: &'a [PrefillRow], encoders: &[Option<&'a EncoderRow>], target: &Target) -> Self {
         let mut order: Vec<&PrefillRow> = rows.iter().filter(|row| row.requests_per_sec > 0.0).collect();
         order.sort_by(|a, b| {
             let size = a.parallel.gpus().cmp(&b.parallel.gpus());
             size.then(a.ttft_ms.total_cmp(&b.ttft_ms)).then(b.requests_per_sec.total_cmp(&a.requests_per_sec))
         });
-        let mut within: Vec<&PrefillRow> = Vec::new();
-        let mut fastest: Vec<&PrefillRow> = Vec::new();
-        for row in order {
-            let size = row.parallel.gpus();
-            if fastest.last().is_none_or(|last| last.parallel.gpus() != size) {
-                fastest.push(row);
+        let mut out = Self { within: Vec::new(), fastest: Vec::new() };
+        for &encoder in encoders {
+            out.add(&order, encoder, target);
+        }
+        out
+    }
+
+    fn add(&mut self, order: &[&'a PrefillRow], encoder: Option<&'a EncoderRow>, target: &Target) {
+        // Only those beside this encoder compete.
+        let (first, first_fastest) = (self.within.len(), self.fastest.len());
+        let size = |front: &Front<'_>| front.prefill.parallel.gpus();
+        for &prefill in order {
+            let encode_ms = encoder.map_or(0.0, |encoder| encoder.latency_ms * disagg::TTFT);
+            let front = Front { prefill, encoder, ttft_ms: prefill.ttft_ms + encode_ms };
+            if self.fastest[first_fastest..].last().is_none_or(|last| size(last) != size(&front)) {
+                self.fastest.push(front);
             }
-            let last = within.last().filter(|last| last.parallel.gpus() == size);
-            let better = last.is_none_or(|last| row.requests_per_sec > last.requests_per_sec);
-            if target.meets_ttft(row.ttft_ms) && better {
+            let last = self.within[first..].last().filter(|last| size(last) == size(&front)).copied();
+            let better = last.is_none_or(|last| prefill.requests_per_sec > last.prefill.requests_per_sec);
+            if target.meets_ttft(front.ttft_ms) && better {
                 // Without a request latency only the rate matters once the TTFT is met.
                 if last.is_some() && target.request_latency_ms.is_none() {
-                    within.pop();
+                    self.within.pop();
                 }
-                within.push(row);
+                self.within.push(front);
             }
         }
-        Self { within, fastest }
     }
 }
 
-fn best_pair(
-    row: &DecodeRow,
-    prefills: &Prefills<'_>,
-    scenario: &Scenario,
-    target: &Target,
-) -> Option<Point> {
-    let best = |rows: &[&PrefillRow], must_meet: bool| {
-        rows.iter()
-            .filter(|prefill| !must_meet || target.meets_rest(prefill.ttft_ms, row.itl_ms))
-            .filter_map(|prefill| pair(prefill, row, scenario, target))
+fn best_pair(row: &DecodeRow, fronts: &Fronts<'_>, scenario: &Scenario, target: &Target) -> Option<Point> {
+    let best = |fronts: &[Front<'_>], must_meet: bool| {
+        fronts
+            .iter()
+            .filter(|front| !must_meet || target.meets_rest(front.ttft_ms, row.itl_ms))
+            .filter_map(|front| pair(front, row, scenario, target))
             .min_by(|a, b| super::compare(a, b, scenario.goal).then(a.ttft_ms.total_cmp(&b.ttft_ms)))
     };
-    best(&prefills.within, true)
-        .or_else(|| best(&prefills.within, false))
-        .or_else(|| best(&prefills.fastest, false))
+    best(&fronts.within, true)
+        .or_else(|| best(&fronts.within, false))
+        .or_else(|| best(&fronts.fastest, false))
 }
 
-fn pair(prefill: &PrefillRow, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Point> {
-    let split = split(prefill, decode, scenario, target)?;
+/// Workers of a disaggregated cluster: prefill, decode and encoder.
+fn workers(front: &Front<'_>, decode: &DecodeRow, goal: Goal, target: &Target) -> Option<[u32; 3]> {
+    let [prefilling, decoding] = pools(front.prefill, decode);
+    let encoding = front.encoder.map(encoder_pool);
+    let encoders = |load: f64| encoding.map_or(Some(0), |pool| needed(load, pool.rate));
+    match goal {
+        Goal::Gpus(budget) => match encoding {
+            None => within_budget([prefilling, decoding], budget).map(|[x, y]| [x, y, 0]),
+            Some(pool) => within_budget([prefilling, decoding, pool], budget),
+        },
+        Goal::RequestRate(load) => {
+            Some([needed(load, prefilling.rate)?, needed(load, decoding.rate)?, encoders(load)?])
+        }
+        Goal::Concurrency(load) => {
+            // Little's law: this many in flight means so many to prefill per second.
+            let per_sec = f64::from(load) / (target.latency(front.ttft_ms, decode.itl_ms) / 1000.0);
+            let decodes = load.div_ceil(decode.concurrency.max(1));
+            Some([needed(per_sec, prefilling.rate)?, decodes, encoders(per_sec)?])
+        }
+    }
+}
+
+fn pools(prefill: &PrefillRow, decode: &DecodeRow) -> [Pool; 2] {
+    [
+        Pool { gpus: prefill.parallel.gpus(), rate: prefill.requests_per_sec * disagg::PREFILL_RATE },
+        Pool { gpus: decode.parallel.gpus(), rate: decode.requests_per_sec * disagg::DECODE_RATE },
+    ]
+}
+
+fn pair(front: &Front<'_>, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Point> {
+    let Front { prefill, encoder, ttft_ms } = *front;
+    let [x, y, z] = workers(front, decode, scenario.goal, target)?;
+    let [prefilling, decoding] = pools(prefill, decode);
+    let (all, counts) = ([prefilling, decoding, encoder.map_or(decoding, encoder_pool)], [x, y, z]);
+    // Without encoder workers nothing waits for them.
+    let kinds = if encoder.is_some() { 3 } else { 2 };
     let worker = |parallel, batch, count, memory| Worker { parallel, batch, count, memory };
     let layout = Layout::Disagg {
-        prefill: worker(prefill.parallel, prefill.batch, split.prefill, prefill.memory),
-        decode: worker(decode.parallel, decode.batch, split.decode, decode.memory),
+        prefill: worker(prefill.parallel, prefill.batch, x, prefill.memory),
+        decode: worker(decode.parallel, decode.batch, y, decode.memory),
+        encoders: encoder.map(|encoder| encoder_worker(encoder, z)),
     };
     let outcome = Outcome {
-        gpus_used: split.gpus,
-        ttft_ms: prefill.ttft_ms,
+        gpus_used: gpus(&all[..kinds], &counts[..kinds]),
+        ttft_ms,
         itl_ms: decode.itl_ms,
-        requests_per_sec: split.requests_per_sec,
-        concurrency: decode.concurrency.saturating_mul(split.decode),
-        evidence: prefill.evidence.weaker(decode.evidence),
+        requests_per_sec: rate(&all[..kinds], &counts[..kinds]),
+        concurrency: decode.concurrency.saturating_mul(y),
+        evidence: evidence(prefill.evidence.weaker(decode.evidence), encoder),
     };
-    Some(point(layout, gcd(split.prefill, split.decode), &outcome, scenario, target))
-}
-
-fn split(prefill: &PrefillRow, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Split> {
-    let size = (prefill.parallel.gpus(), decode.parallel.gpus());
-    let rate =
-        (prefill.requests_per_sec * disagg::PREFILL_RATE, decode.requests_per_sec * disagg::DECODE_RATE);
-    match scenario.goal {
-        Goal::Gpus(budget) => within_budget(size, rate, budget),
-        Goal::RequestRate(load) => Some(workers(size, rate, needed(load, rate.0)?, needed(load, rate.1)?)),
-        Goal::Concurrency(load) => {
-            let decodes = load.div_ceil(decode.concurrency.max(1));
-            // Little's law: this many in flight means so many to prefill per second.
-            let latency_s = target.latency(prefill.ttft_ms, decode.itl_ms) / 1000.0;
-            Some(workers(size, rate, needed(f64::from(load) / latency_s, rate.0)?, decodes))
-        }
-    }
-}
-
-fn workers(size: (u32, u32), rate: (f64, f64), prefill: u32, decode: u32) -> Split {
-    let requests_per_sec = (f64::from(prefill) * rate.0).min(f64::from(decode) * rate.1);
-    let gpus = prefill.saturating_mul(size.0).saturating_add(decode.saturating_mul(size.1));
-    Split { prefill, decode, requests_per_sec, gpus }
-}
-
-/// The split of a GPU budget with the highest rate, then the fewest GPUs.
-fn within_budget(size: (u32, u32), rate: (f64, f64), budget: u32) -> Option<Split> {
-    let most = budget.checked_sub(size.0)? / size.1;
-    if most == 0 || !(rate.0 > 0.0 && rate.1 > 0.0) {
-        return None;
-    }
-    let at = |decode: u32| workers(size, rate, (budget - decode * size.1) / size.0, decode);
-    // More decode workers raise the decode rate and lower the prefill rate: the best is where they cross.
-    let (mut lo, mut hi) = (1, most);
-    while lo < hi {
-        let mid = lo + (hi - lo).div_ceil(2);
-        let split = at(mid);
-        if f64::from(split.decode) * rate.1 <= f64::from(split.prefill) * rate.0 {
-            lo = mid;
-        } else {
-            hi = mid - 1;
-        }
-    }
-    let best = [lo, (lo + 1).min(most)]
-        .map(at)
-        .into_iter()
-        .reduce(|a, b| if b.requests_per_sec > a.requests_per_sec { b } else { a })?;
-    // Workers beyond what the slower side needs would idle.
-    let enough = |count: u32, each: f64| {
-        let exact = (best.requests_per_sec / each).ceil() as u32;
-        let fewer = exact.saturating_sub(1).max(1);
-        if f64::from(fewer) * each >= best.requests_per_sec { fewer } else { exact.min(count).max(1) }
-    };
-    let trimmed = workers(size, rate, enough(best.prefill, rate.0), enough(best.decode, rate.1));
-    Some(if trimmed.requests_per_sec >= best.requests_per_sec { trimmed } else { best })
+    Some(point(layout, gcd(gcd(x, y), z), &outcome, scenario, target))
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn budget_split_is_as_good_as_trying_all() {
-        for (gp, gd) in [(1, 1), (1, 2), (2, 1), (4, 2), (2, 8), (8, 4)] {
-            for budget in [2, 3, 6, 10, 13, 28, 36, 97] {
-                for ratio in [0.05, 0.3, 0.9, 1.0, 1.7, 6.0, 40.0] {
-                    let rate = (1.0, ratio);
-                    let mut want = 0f64;
-                    for x in 1..=budget {
-                        for y in 1..=budget {
-                            if x * gp + y * gd <= budget {
-                                want = want.max(workers((gp, gd), rate, x, y).requests_per_sec);
-                            }
-                        }
-                    }
-                    let got = within_budget((gp, gd), rate, budget);
-                    assert_eq!(got.map_or(0.0, |s| s.requests_per_sec), want, "{gp} {gd} {budget} {ratio}");
-                    if let Some(split) = got {
-                        assert!(split.gpus <= budget);
-                        let spare = |x: u32, y: u32| {
-                            x >= 1 && y >= 1 && workers((gp, gd), rate, x, y).requests_per_sec >= want
-                        };
-                        assert!(
-                            !spare(split.prefill - 1, split.decode)
-                                && !spare(split.prefill, split.decode - 1)
-                        );
-                    }
-                }
-            }
-        }
-    }
 }

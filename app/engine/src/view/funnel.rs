@@ -1,8 +1,9 @@
 //! Why candidates were rejected, and what to change when none is left.
 
 use super::{Funnel, Nearest, Target, View};
-use crate::rows::{DecodeRow, PrefillRow, Rows, Stages};
+use crate::rows::{AggRow, DecodeRow, EncoderRow, PrefillRow, Rows, Stages};
 use crate::scenario::Scenario;
+use crate::serving::disagg;
 
 /// Counts candidates within the budget: aggregated replicas, and pairs of prefill and decode workers.
 pub(super) fn count(places: &[&Rows], scenario: &Scenario, target: &Target, view: &View) -> Funnel {
@@ -33,20 +34,30 @@ fn candidates(rows: &Rows, scenario: &Scenario, target: &Target, funnel: &mut Fu
         funnel.measured += measured;
     };
     let tally = &rows.tally;
+    // Where no workers only encode, there is one way to have none of them.
+    let none = [Stages { gpus: 0, tried: 1, fit_memory: 1, fit_kv: 1, measured: 1 }];
+    let encoders: &[Stages] = if scenario.has_encoder_workers() { &tally.encoder } else { &none };
     if scenario.serving.agg() {
-        for s in tally.agg.iter().filter(|s| target.fits(s.gpus)) {
-            add(s.tried, s.fit_memory, s.fit_kv, s.measured);
+        for e in encoders {
+            for s in tally.agg.iter().filter(|s| target.fits(s.gpus + e.gpus)) {
+                add(
+                    s.tried * e.tried,
+                    s.fit_memory * e.fit_memory,
+                    s.fit_kv * e.fit_kv,
+                    s.measured * e.measured,
+                );
+            }
         }
     }
     if scenario.serving.disagg() {
-        for p in &tally.prefill {
-            let fits = |d: &&Stages| target.fits(p.gpus + d.gpus);
+        for (p, e) in tally.prefill.iter().flat_map(|p| encoders.iter().map(move |e| (p, e))) {
+            let fits = |d: &&Stages| target.fits(p.gpus + d.gpus + e.gpus);
             for d in tally.decode.iter().filter(fits) {
                 add(
-                    p.tried * d.tried,
-                    p.fit_memory * d.fit_memory,
-                    p.fit_kv * d.fit_kv,
-                    p.measured * d.measured,
+                    p.tried * d.tried * e.tried,
+                    p.fit_memory * d.fit_memory * e.fit_memory,
+                    p.fit_kv * d.fit_kv * e.fit_kv,
+                    p.measured * d.measured * e.measured,
                 );
             }
         }
@@ -56,24 +67,49 @@ fn candidates(rows: &Rows, scenario: &Scenario, target: &Target, funnel: &mut Fu
 /// How many candidates meet the TTFT target, and how many the whole SLO.
 fn meeting(rows: &Rows, scenario: &Scenario, target: &Target) -> (u64, u64) {
     let (mut ttft, mut both) = (0, 0);
-    if scenario.serving.agg() {
-        for row in
-            rows.agg.iter().filter(|row| target.fits(row.parallel.gpus()) && target.meets_ttft(row.ttft_ms))
-        {
-            ttft += 1;
-            both += u64::from(target.meets_rest(row.ttft_ms, row.itl_ms));
+    let sizes = by_size(&rows.decode);
+    for Ahead { gpus: ahead, agg_ms, disagg_ms } in ahead(rows, scenario) {
+        if scenario.serving.agg() {
+            let within = |row: &&AggRow| {
+                target.fits(row.parallel.gpus() + ahead) && target.meets_ttft(row.ttft_ms + agg_ms)
+            };
+            for row in rows.agg.iter().filter(within) {
+                ttft += 1;
+                both += u64::from(target.meets_rest(row.ttft_ms + agg_ms, row.itl_ms));
+            }
         }
-    }
-    if scenario.serving.disagg() {
-        let sizes = by_size(&rows.decode);
-        for prefill in rows.prefill.iter().filter(|row| target.meets_ttft(row.ttft_ms)) {
-            for (_, itls) in sizes.iter().filter(|(gpus, _)| target.fits(prefill.parallel.gpus() + gpus)) {
-                ttft += itls.len() as u64;
-                both += itls.partition_point(|&itl| target.meets_rest(prefill.ttft_ms, itl)) as u64;
+        if scenario.serving.disagg() {
+            for prefill in rows.prefill.iter().filter(|row| target.meets_ttft(row.ttft_ms + disagg_ms)) {
+                let fits = |gpus: u32| target.fits(prefill.parallel.gpus() + gpus + ahead);
+                for (_, itls) in sizes.iter().filter(|(gpus, _)| fits(*gpus)) {
+                    ttft += itls.len() as u64;
+                    let first = prefill.ttft_ms + disagg_ms;
+                    both += itls.partition_point(|&itl| target.meets_rest(first, itl)) as u64;
+                }
             }
         }
     }
     (ttft, both)
+}
+
+/// What encoder workers put ahead of the others: GPUs of one, and their part of the TTFT by serving mode.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ahead {
+    gpus: u32,
+    agg_ms: f64,
+    disagg_ms: f64,
+}
+
+/// Ways to encode images apart; one that adds nothing where that is not asked for.
+fn ahead(rows: &Rows, scenario: &Scenario) -> Vec<Ahead> {
+    let of = |encoder: Option<&EncoderRow>| {
+        encoder.map_or_else(Ahead::default, |row| Ahead {
+            gpus: row.parallel.gpus(),
+            agg_ms: row.latency_ms,
+            disagg_ms: row.latency_ms * disagg::TTFT,
+        })
+    };
+    super::compose::encoders(rows, scenario).into_iter().map(of).collect()
 }
 
 /// ITLs of decode rows, ascending, by GPUs of a worker.
@@ -124,8 +160,15 @@ pub(super) fn nearest(places: &[&Rows], scenario: &Scenario, target: &Target, vi
 
 /// Offers every pair that can be nearest, by GPUs, TTFT and ITL.
 fn offer_rows(rows: &Rows, scenario: &Scenario, offer: &mut impl FnMut(u32, f64, f64)) {
+    // Only the fastest encoder of each size can be nearest: the one of the smallest batch.
+    let mut sooner: Vec<Ahead> = ahead(rows, scenario);
+    sooner.dedup_by_key(|ahead| ahead.gpus);
     if scenario.serving.agg() {
-        rows.agg.iter().for_each(|row| offer(row.parallel.gpus(), row.ttft_ms, row.itl_ms));
+        for ahead in &sooner {
+            for row in &rows.agg {
+                offer(row.parallel.gpus() + ahead.gpus, row.ttft_ms + ahead.agg_ms, row.itl_ms);
+            }
+        }
     }
     if scenario.serving.disagg() {
         // Per size of prefill worker only the fastest row can be nearest.
@@ -137,9 +180,10 @@ fn offer_rows(rows: &Rows, scenario: &Scenario, offer: &mut impl FnMut(u32, f64,
                 None => fastest.push(row),
             }
         }
-        for prefill in fastest {
+        for (prefill, ahead) in fastest.iter().flat_map(|prefill| sooner.iter().map(move |e| (prefill, e))) {
+            let (gpus, ttft_ms) = (prefill.parallel.gpus() + ahead.gpus, prefill.ttft_ms + ahead.disagg_ms);
             for decode in &rows.decode {
-                offer(prefill.parallel.gpus() + decode.parallel.gpus(), prefill.ttft_ms, decode.itl_ms);
+                offer(gpus + decode.parallel.gpus(), ttft_ms, decode.itl_ms);
             }
         }
     }

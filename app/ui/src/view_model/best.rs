@@ -143,12 +143,15 @@ fn shape(point: &Point) -> Vec<ShapeRow> {
             decode,
         }
     };
+    let mut rows: Vec<ShapeRow> =
+        point.layout.encoders().map(|encoders| row("encoder", encoders, false)).into_iter().collect();
     match &point.layout {
-        Layout::Agg { worker, .. } => vec![row("prefill + decode", worker, true)],
-        Layout::Disagg { prefill, decode } => {
-            vec![row("prefill", prefill, false), row("decode", decode, true)]
+        Layout::Agg { worker, .. } => rows.push(row("prefill + decode", worker, true)),
+        Layout::Disagg { prefill, decode, .. } => {
+            rows.extend([row("prefill", prefill, false), row("decode", decode, true)]);
         }
     }
+    rows
 }
 
 fn shape_text(shape: &[ShapeRow], replicas: u32) -> String {

@@ -42,11 +42,24 @@ fn point(layout: Layout, replicas: u32, per_gpu: f64, ttft_ms: f64, itl_ms: f64)
 
 /// Two disaggregated and three aggregated points; one misses the ITL, one the TTFT.
 pub(crate) fn view() -> View {
-    let agg = |tp, batch, count| Layout::Agg { worker: worker(tp, batch, count), ctx_tokens: 4000 };
+    let agg =
+        |tp, batch, count| Layout::Agg { worker: worker(tp, batch, count), ctx_tokens: 4000, encoders: None };
     let points = vec![
-        point(Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(1, 64, 12) }, 2, 744.0, 340.0, 29.5),
+        point(
+            Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(1, 64, 12), encoders: None },
+            2,
+            744.0,
+            340.0,
+            29.5,
+        ),
         point(agg(4, 128, 8), 8, 730.0, 480.0, 36.0),
-        point(Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(4, 128, 3) }, 1, 691.0, 340.0, 16.0),
+        point(
+            Layout::Disagg { prefill: worker(2, 1, 10), decode: worker(4, 128, 3), encoders: None },
+            1,
+            691.0,
+            340.0,
+            16.0,
+        ),
         point(agg(4, 80, 8), 8, 674.0, 472.0, 29.1),
         point(agg(2, 96, 16), 16, 640.0, 900.0, 28.0),
     ];

@@ -4,9 +4,13 @@ use engine::view::{Layout, Point, View, Worker};
 
 /// A short, stable name of a layout, such as `d5.tp2.b1-6.tp1.b64` or `a8.tp4.b80.c4000`.
 pub fn key(point: &Point) -> String {
-    match point.layout {
-        Layout::Agg { worker, ctx_tokens } => format!("a{}.c{ctx_tokens}", side(&worker)),
-        Layout::Disagg { prefill, decode } => format!("d{}-{}", side(&prefill), side(&decode)),
+    let others = match point.layout {
+        Layout::Agg { worker, ctx_tokens, .. } => format!("a{}.c{ctx_tokens}", side(&worker)),
+        Layout::Disagg { prefill, decode, .. } => format!("d{}-{}", side(&prefill), side(&decode)),
+    };
+    match point.layout.encoders() {
+        Some(encoders) => format!("{others}-{}", side(encoders)),
+        None => others,
     }
 }
 

@@ -170,16 +170,17 @@ fn mode(point: &Point) -> &'static str {
 fn batches(point: &Point) -> (Option<u32>, u32) {
     match &point.layout {
         Layout::Agg { worker, .. } => (None, worker.batch),
-        Layout::Disagg { prefill, decode } => (Some(prefill.batch), decode.batch),
+        Layout::Disagg { prefill, decode, .. } => (Some(prefill.batch), decode.batch),
     }
 }
 
 /// Memory of the fuller GPU, bytes.
 fn memory(point: &Point) -> f64 {
-    match &point.layout {
+    let others = match &point.layout {
         Layout::Agg { worker, .. } => worker.memory.total(),
-        Layout::Disagg { prefill, decode } => prefill.memory.total().max(decode.memory.total()),
-    }
+        Layout::Disagg { prefill, decode, .. } => prefill.memory.total().max(decode.memory.total()),
+    };
+    point.layout.encoders().map_or(others, |encoders| encoders.memory.total().max(others))
 }
 
 /// Which rows the table shows.
