@@ -9,7 +9,7 @@ use engine::manifest::{
 };
 use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
-use engine::scenario::{Goal, Scenario};
+use engine::scenario::{Goal, Images, Scenario};
 use engine::source::Evidence;
 use engine::view::{Layout, Point, Worker};
 use proptest::prelude::*;
@@ -256,6 +256,20 @@ fn what_a_request_cannot_carry_is_said() {
         ("spec", "left-out"),
     ];
     assert_eq!(rules(&manifest.checks), expected);
+}
+
+#[test]
+fn images_and_encoder_workers_stay_behind() {
+    let mut scenario = Scenario::default();
+    scenario.workload.images = Some(Images::default());
+    let mut point = point(true);
+    let Layout::Disagg { prefill, encoders, .. } = &mut point.layout else { panic!("disaggregated") };
+    *encoders = Some(*prefill);
+    let manifest = export(&scenario, &point, &DgdrOptions::default()).unwrap();
+    assert_eq!(rules(&manifest.checks), [("spec.workload.isl", "left-out"), ("spec", "left-out")]);
+    let said: Vec<&str> = manifest.checks.iter().map(|check| check.message.as_str()).collect();
+    assert!(said[0].contains("1 image of 1,024 × 768 px"), "{said:?}");
+    assert!(said[1].contains("10 encoder workers of 2 GPUs"), "{said:?}");
 }
 
 #[test]

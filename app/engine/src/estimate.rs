@@ -135,10 +135,7 @@ pub fn estimate(problem: &Problem, deployment: &Deployment) -> Result<Estimate, 
         }
         Deployment::Static { parallel, batch, phase } => (fixed(problem, parallel, batch, phase)?, None, 1.0),
         Deployment::Disagg { prefill, decode, encoders } => {
-            // The reference queues encoders in a search, but not here.
-            let queued = problem.scenario.policy == Policy::Exhaustive;
-            let share = if queued { disagg::TTFT } else { 1.0 };
-            (disaggregated(problem, prefill, decode)?, encoders, share)
+            (disaggregated(problem, prefill, decode)?, encoders, queueing(problem))
         }
     };
     match (encoders, problem.scenario.has_encoder_workers()) {
@@ -334,6 +331,13 @@ fn fixed(problem: &Problem, parallel: Parallel, batch: u32, phase: Phase) -> Res
     })
 }
 
+/// Factor from the latency of prefill and encoder workers to the TTFT of a named deployment; the reference
+/// forgets it beside encoder workers.
+fn queueing(problem: &Problem) -> f64 {
+    let forgotten = problem.scenario.policy == Policy::Reference && problem.scenario.has_encoder_workers();
+    if forgotten { 1.0 } else { disagg::TTFT }
+}
+
 fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estimate, EstimateError> {
     if prefill.count == 0 || decode.count == 0 {
         return Err(EstimateError::Shape("both kinds of workers must be at least 1"));
@@ -357,7 +361,7 @@ fn disaggregated(problem: &Problem, prefill: Pool, decode: Pool) -> Result<Estim
     };
     let prefill_ms = prefill_time.ms * disagg::PREFILL_LATENCY;
     let decode_ms = decode_time.ms * disagg::DECODE_LATENCY;
-    let ttft_ms = round(prefill_ms) * disagg::TTFT;
+    let ttft_ms = round(prefill_ms) * queueing(problem);
     // The reference rounds a decode worker before and after what its drafts win.
     let progress = decoder.draft().progress();
     let itl_ms = if later > 0.0 { round(round(decode_ms / later) / progress) } else { 0.0 };

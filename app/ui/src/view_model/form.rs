@@ -1,7 +1,7 @@
 //! Fields of the scenario bar: reading what was typed, writing what is set, saying what is closed away.
 
 use engine::backend::Backend;
-use engine::scenario::{Goal, Policy, Scenario, Serving};
+use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
 use perf_data::{Index, PackEntry};
 
 use super::catalog::{self, Model};
@@ -272,6 +272,10 @@ pub fn more_summary(scenario: &Scenario) -> String {
     if engine.draft_tokens > 0 {
         parts.push(format!("MTP {}, {} accepted", engine.draft_tokens, show_number(engine.draft_accepted)));
     }
+    parts.extend(scenario.workload.images.as_ref().map(engine::text::images));
+    if scenario.has_encoder_workers() {
+        parts.push("encoder workers".to_owned());
+    }
     if engine.chunked_prefill {
         parts.push("chunked prefill".to_owned());
     }
@@ -311,6 +315,29 @@ pub fn folded(scenario: &Scenario) -> (String, String) {
             show_number(scenario.sla.ttft_ms),
         ),
     )
+}
+
+/// A number of the images of a request; empty without images.
+pub fn show_image(scenario: &Scenario, get: fn(&Images) -> u32) -> String {
+    scenario.workload.images.as_ref().map(get).map_or_else(String::new, show_whole)
+}
+
+/// Sets a number of the images of a request; zero removes them, and their encoder workers.
+pub fn set_image(scenario: &mut Scenario, number: u32, set: fn(&mut Images, u32)) {
+    if number == 0 {
+        scenario.workload.images = None;
+        scenario.engine.encoder = EncoderPlace::default();
+    } else {
+        set(scenario.workload.images.get_or_insert_default(), number);
+    }
+}
+
+/// Moves the vision encoder to workers of its own, for at least one image, or back.
+pub fn set_encoder_workers(scenario: &mut Scenario, on: bool) {
+    scenario.engine.encoder = if on { EncoderPlace::Workers } else { EncoderPlace::default() };
+    if on {
+        scenario.workload.images.get_or_insert_default();
+    }
 }
 
 #[cfg(test)]
@@ -367,5 +394,19 @@ mod tests {
         assert_eq!(GoalKind::Rate.like(32, 47.616, 768), Goal::RequestRate(47.6));
         assert_eq!(GoalKind::Gpus.like(0, 0.0, 0), Goal::Gpus(1));
         assert!(GoalKind::Gpus.with("many").is_err());
+    }
+
+    #[test]
+    fn images_come_and_go_as_a_whole() {
+        let mut scenario = Scenario::default();
+        assert_eq!(show_image(&scenario, |images| images.width), "");
+        set_image(&mut scenario, 640, |images, width| images.width = width);
+        assert_eq!(scenario.workload.images, Some(Images { width: 640, ..Images::default() }));
+        set_encoder_workers(&mut scenario, true);
+        assert!(scenario.has_encoder_workers());
+        set_image(&mut scenario, 0, |images, count| images.count = count);
+        assert_eq!((scenario.workload.images, scenario.engine.encoder), (None, EncoderPlace::Images));
+        set_encoder_workers(&mut scenario, true);
+        assert_eq!(show_image(&scenario, |images| images.count), "1");
     }
 }

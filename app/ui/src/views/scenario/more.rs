@@ -2,7 +2,7 @@
 
 use engine::problem::Field;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
-use engine::scenario::{Policy, Scenario, Serving};
+use engine::scenario::{EncoderPlace, Images, Policy, Scenario, Serving};
 use leptos::prelude::*;
 
 use super::refused;
@@ -30,6 +30,7 @@ pub(super) fn More() -> impl IntoView {
                 <Serve/>
                 <Precisions/>
                 <EngineFields/>
+                <ImageFields/>
                 <Rules/>
             </div>
         </div>
@@ -174,6 +175,43 @@ fn EngineFields() -> impl IntoView {
 }
 
 #[component]
+fn ImageFields() -> impl IntoView {
+    view! {
+        <ImageField id="images" label="Images" field=Field::Images get=|images| images.count set=|images, count| images.count = count/>
+        <ImageField id="image-width" label="Width px" field=Field::ImageWidth get=|images| images.width set=|images, width| images.width = width/>
+        <ImageField id="image-height" label="Height px" field=Field::ImageHeight get=|images| images.height set=|images, height| images.height = height/>
+    }
+}
+
+/// One number of the images of a request; none of it means no images.
+#[component]
+fn ImageField(
+    /// Id of the input.
+    id: &'static str,
+    /// Its name.
+    label: &'static str,
+    /// What a refusal calls it.
+    field: Field,
+    /// Reads it.
+    get: fn(&Images) -> u32,
+    /// Writes it.
+    set: fn(&mut Images, u32),
+) -> impl IntoView {
+    let page = use_page();
+    view! {
+        <NumberField
+            id=id label=label placeholder="none" class="n4" commit=move || page.commit() refused=refused(page, field)
+            value=Signal::derive(move || page.scenario.with(|scenario| form::show_image(scenario, get)))
+            apply=move |text| {
+                let number = if text.trim().is_empty() { 0 } else { form::whole(text)? };
+                page.edit(|scenario| form::set_image(scenario, number, set));
+                Ok(())
+            }
+        />
+    }
+}
+
+#[component]
 fn Switch(
     /// Id of the box.
     id: &'static str,
@@ -207,6 +245,12 @@ fn Rules() -> impl IntoView {
         <div class="switches">
             <Switch id="chunked" label="Chunked prefill" get=|s| s.engine.chunked_prefill set=|s, on| s.engine.chunked_prefill = on/>
             <Switch id="pipeline" label="Pipeline parallel 2 and 4" get=|s| s.engine.pipeline set=|s, on| s.engine.pipeline = on/>
+            <Switch
+                id="encoder-workers"
+                label="Encode images on workers of their own"
+                get=|s| s.engine.encoder == EncoderPlace::Workers
+                set=form::set_encoder_workers
+            />
             <Switch id="strict" label="Hide what misses the SLO" get=|s| s.sla.strict set=|s, on| s.sla.strict = on/>
             <Switch
                 id="whole-request"
