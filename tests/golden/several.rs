@@ -47,8 +47,8 @@ pub(crate) fn case_of(case: &Value, scenario: &Scenario, report: &mut Report) {
 fn same(point: &Point, want: &Value) -> bool {
     let is = |key: &str, value: u32| want[key].as_f64() == Some(f64::from(value));
     match &point.layout {
-        Layout::Agg { worker, ctx_tokens } => is("bs", worker.batch) && is("ctx_tokens", *ctx_tokens),
-        Layout::Disagg { prefill, decode } => {
+        Layout::Agg { worker, ctx_tokens, .. } => is("bs", worker.batch) && is("ctx_tokens", *ctx_tokens),
+        Layout::Disagg { prefill, decode, .. } => {
             want["(p)parallel"] == prefill.parallel.group_label().as_str()
                 && is("(p)bs", prefill.batch)
                 && is("(d)bs", decode.batch)

@@ -68,6 +68,7 @@ fn is_everywhere(error: &ScenarioError) -> bool {
     matches!(
         error,
         ScenarioError::Number { .. }
+            | ScenarioError::NoVision { .. }
             | ScenarioError::UnknownModel { .. }
             | ScenarioError::UnknownSystem { .. }
     )
