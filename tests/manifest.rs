@@ -11,7 +11,7 @@ use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
 use engine::scenario::{Goal, Images, Scenario};
 use engine::source::Evidence;
-use engine::view::{Layout, Point, Worker};
+use engine::view::{EncoderPool, Layout, Point, Worker};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -263,8 +263,8 @@ fn images_and_encoder_workers_stay_behind() {
     let mut scenario = Scenario::default();
     scenario.workload.images = Some(Images::default());
     let mut point = point(true);
-    let Layout::Disagg { prefill, encoders, .. } = &mut point.layout else { panic!("disaggregated") };
-    *encoders = Some(*prefill);
+    let Layout::Disagg { encoders, .. } = &mut point.layout else { panic!("disaggregated") };
+    *encoders = Some(EncoderPool { tp: 2, batch: 1, count: 10, memory_bytes: 1e9 });
     let manifest = export(&scenario, &point, &DgdrOptions::default()).unwrap();
     assert_eq!(rules(&manifest.checks), [("spec.workload.isl", "left-out"), ("spec", "left-out")]);
     let said: Vec<&str> = manifest.checks.iter().map(|check| check.message.as_str()).collect();

@@ -6,7 +6,7 @@ use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::reference::{self, Placed, Shape};
 use engine::rows::Rows;
-use engine::scenario::{Goal, Policy, Scenario, Sla, Workload};
+use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Sla, Workload};
 use engine::search::Search;
 use engine::serving::disagg;
 use engine::view::{Point, View, view};
@@ -36,12 +36,14 @@ fn meets(scenario: &Scenario, ttft_ms: f64, itl_ms: f64) -> bool {
 
 /// Gain of a reference pick without rounding, every output token counted; none when it misses the SLO.
 fn unrounded(placed: &Placed, rows: &Rows, scenario: &Scenario) -> Option<f64> {
-    let (ttft_ms, itl_ms, rate, gpus, in_flight) = match &placed.row.shape {
+    let (mut ttft_ms, itl_ms, mut rate, mut gpus, in_flight) = match &placed.row.shape {
         Shape::Agg { worker, ctx_tokens } => {
             let row = rows.agg.iter().find(|row| {
                 (row.parallel, row.batch, row.ctx_tokens) == (worker.parallel, worker.batch, *ctx_tokens)
             })?;
-            (row.ttft_ms, row.itl_ms, row.requests_per_sec, row.parallel.gpus(), row.concurrency)
+            let many = worker.count;
+            let rate = row.requests_per_sec * f64::from(many);
+            (row.ttft_ms, row.itl_ms, rate, row.parallel.gpus() * many, row.concurrency * many)
         }
         Shape::Disagg { prefill, decode } => {
             let p =
@@ -53,6 +55,12 @@ fn unrounded(placed: &Placed, rows: &Rows, scenario: &Scenario) -> Option<f64> {
             (p.ttft_ms, d.itl_ms, rate, gpus, d.concurrency * decode.count)
         }
     };
+    if let Some(encoders) = &placed.row.encoders {
+        let share = if matches!(placed.row.shape, Shape::Agg { .. }) { 1.0 } else { disagg::TTFT };
+        ttft_ms += f64::from(encoders.batch) * 1000.0 / encoders.requests_per_sec * share;
+        rate = rate.min(encoders.requests_per_sec * disagg::ENCODER_RATE * f64::from(encoders.count));
+        gpus += encoders.parallel.gpus() * encoders.count;
+    }
     if !meets(scenario, ttft_ms, itl_ms) {
         return None;
     }
@@ -151,6 +159,21 @@ fn odd() -> Scenario {
 fn never_worse_on_golden_questions() {
     for scenario in golden_questions() {
         never_worse(&scenario).unwrap();
+    }
+}
+
+/// Requests with images, encoded before prefill or on workers of their own.
+#[test]
+fn never_worse_with_images() {
+    for (gpus, encoder) in [(8, EncoderPlace::Images), (8, EncoderPlace::Workers), (7, EncoderPlace::Workers)]
+    {
+        let model = "Qwen/Qwen3-VL-8B-Instruct";
+        let mut scenario = asked(base(model, "h100_sxm", Backend::Vllm, gpus), 1000, 300, 1500.0, 30.0);
+        scenario.workload.images = Some(Images { count: 2, ..Images::default() });
+        scenario.engine.encoder = encoder;
+        let (theirs, ours) = gains(&scenario);
+        let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
+        assert!(ours >= theirs * (1.0 - EPSILON), "{encoder:?} on {gpus}: {ours}, reference {theirs}");
     }
 }
 

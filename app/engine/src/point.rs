@@ -44,6 +44,19 @@ pub struct Worker {
     pub memory: MemoryUse,
 }
 
+/// Workers of a point that only encode images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderPool {
+    /// GPUs of one worker, which split the weights (tensor parallel).
+    pub tp: u32,
+    /// Requests whose images are encoded together.
+    pub batch: u32,
+    /// Workers in the whole cluster.
+    pub count: u32,
+    /// Memory in use per GPU, bytes.
+    pub memory_bytes: f64,
+}
+
 /// How the cluster is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Layout {
@@ -54,7 +67,7 @@ pub enum Layout {
         /// Prefill tokens of a mixed step.
         ctx_tokens: u32,
         /// Workers of the whole cluster that only encode images, where they are separate.
-        encoders: Option<Worker>,
+        encoders: Option<EncoderPool>,
     },
     /// Separate prefill and decode workers.
     Disagg {
@@ -63,13 +76,13 @@ pub enum Layout {
         /// Decode workers of the whole cluster.
         decode: Worker,
         /// Workers of the whole cluster that only encode images, where they are separate.
-        encoders: Option<Worker>,
+        encoders: Option<EncoderPool>,
     },
 }
 
 impl Layout {
     /// Workers that only encode images, where they are separate.
-    pub fn encoders(&self) -> Option<&Worker> {
+    pub fn encoders(&self) -> Option<&EncoderPool> {
         match self {
             Self::Agg { encoders, .. } | Self::Disagg { encoders, .. } => encoders.as_ref(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Found, Member, Node, Row, Shape};
-use crate::point::{Layout, Point, Worker};
+use crate::point::{EncoderPool, Layout, Point, Worker};
 use crate::rows::FixedPoints;
 use crate::scenario::{Goal, Scenario};
 use crate::view::frontier;
@@ -192,7 +192,12 @@ fn point(placed: &Placed) -> Point {
         count: member.count.saturating_mul(*replicas),
         memory: member.memory,
     };
-    let encoders = row.encoders.as_ref().map(worker);
+    let encoders = row.encoders.as_ref().map(|member| EncoderPool {
+        tp: member.parallel.tp,
+        batch: member.batch,
+        count: member.count.saturating_mul(*replicas),
+        memory_bytes: member.memory.total(),
+    });
     Point {
         place: 0,
         layout: match &row.shape {

@@ -3,7 +3,7 @@
 use super::{Search, decode_row, prefill_row};
 use crate::explain::{Explanation, OpTime, StepKind, StepTime};
 use crate::kernel::{Kernel, Shape};
-use crate::point::{Layout, Worker};
+use crate::point::{EncoderPool, Layout, Worker};
 use crate::serving::{WorkerModel, disagg};
 use crate::space::WorkerRole;
 use crate::step::{Call, Part};
@@ -55,11 +55,11 @@ impl Search {
     }
 
     /// Adds the step of encoder workers, if there are any; returns the requests per second they serve.
-    fn add_encoders(&self, steps: &mut Vec<StepTime>, encoders: Option<&Worker>) -> Option<f64> {
-        let Some(Worker { parallel, batch, count, .. }) = encoders else {
+    fn add_encoders(&self, steps: &mut Vec<StepTime>, encoders: Option<&EncoderPool>) -> Option<f64> {
+        let Some(EncoderPool { tp, batch, count, .. }) = encoders else {
             return Some(f64::INFINITY);
         };
-        let worker = self.encoders.iter().find(|worker| worker.parallel == *parallel)?;
+        let worker = self.encoders.iter().find(|worker| worker.parallel.tp == *tp)?;
         let step = breakdown(StepKind::Encode, worker.encoder().calls(*batch).ok()?, 1.0)?;
         let each = f64::from(*batch) * 1000.0 / step.total_ms * disagg::ENCODER_RATE;
         steps.push(step);

@@ -2,7 +2,7 @@
 
 use super::number_of;
 use crate::scenario::{Goal, Scenario};
-use crate::view::{Layout, Point, Worker};
+use crate::view::{EncoderPool, Layout, Point};
 
 /// `aggregated` or `disaggregated`.
 pub fn serving(point: &Point) -> &'static str {
@@ -13,24 +13,24 @@ pub fn serving(point: &Point) -> &'static str {
 pub fn layout_short(point: &Point) -> String {
     let others = match &point.layout {
         Layout::Agg { worker, encoders: None, .. } => worker.parallel.to_string(),
-        Layout::Agg { worker, .. } => format!("{}A ({})", per_replica(worker, point), worker.parallel),
+        Layout::Agg { worker, .. } => format!("{}A ({})", per_replica(worker.count, point), worker.parallel),
         Layout::Disagg { prefill, decode, .. } => format!(
             "{}P ({}) : {}D ({})",
-            per_replica(prefill, point),
+            per_replica(prefill.count, point),
             prefill.parallel,
-            per_replica(decode, point),
+            per_replica(decode.count, point),
             decode.parallel
         ),
     };
     match point.layout.encoders() {
         None => others,
-        Some(encoders) => format!("{}E ({}) : {others}", per_replica(encoders, point), encoders.parallel),
+        Some(encoders) => format!("{}E (tp{}) : {others}", per_replica(encoders.count, point), encoders.tp),
     }
 }
 
 /// `2 encoder workers of 1 GPU`.
-pub fn layout_encoders(encoders: &Worker) -> String {
-    let gpus = number_of(encoders.parallel.gpus(), "GPU");
+pub fn layout_encoders(encoders: &EncoderPool) -> String {
+    let gpus = number_of(encoders.tp, "GPU");
     format!("{} of {gpus}", number_of(encoders.count, "encoder worker"))
 }
 
@@ -50,20 +50,20 @@ pub fn gpus_decomposed(point: &Point) -> String {
     let others = match &point.layout {
         Layout::Agg { worker, encoders: None, .. } => worker.parallel.to_string(),
         Layout::Agg { worker, .. } => {
-            format!("{} × {} prefill and decode", per_replica(worker, point), worker.parallel.gpus())
+            format!("{} × {} prefill and decode", per_replica(worker.count, point), worker.parallel.gpus())
         }
         Layout::Disagg { prefill, decode, .. } => format!(
             "{} × {} prefill + {} × {} decode",
-            per_replica(prefill, point),
+            per_replica(prefill.count, point),
             prefill.parallel.gpus(),
-            per_replica(decode, point),
+            per_replica(decode.count, point),
             decode.parallel.gpus()
         ),
     };
     let inside = match point.layout.encoders() {
         None => others,
         Some(encoders) => {
-            format!("{} × {} encoder + {others}", per_replica(encoders, point), encoders.parallel.gpus())
+            format!("{} × {} encoder + {others}", per_replica(encoders.count, point), encoders.tp)
         }
     };
     format!(
@@ -83,8 +83,8 @@ pub fn gpus_idle(point: &Point, scenario: &Scenario) -> Option<String> {
     Some(format!("{idle} of {} stay idle", number_of(budget, "GPU")))
 }
 
-fn per_replica(worker: &Worker, point: &Point) -> u32 {
-    worker.count / point.replicas.max(1)
+fn per_replica(count: u32, point: &Point) -> u32 {
+    count / point.replicas.max(1)
 }
 
 #[cfg(test)]
@@ -93,6 +93,7 @@ pub(super) mod samples {
     use crate::parallel::Parallel;
     use crate::rows::MemoryUse;
     use crate::source::Evidence;
+    use crate::view::Worker;
 
     fn worker(tp: u32, batch: u32, count: u32) -> Worker {
         let memory = MemoryUse {
@@ -138,7 +139,7 @@ pub(super) mod samples {
 
     /// 2 × (1E tp2 : 3A tp2) on 16 GPUs.
     pub(crate) fn agg_with_encoders() -> Point {
-        let encoders = Some(worker(2, 4, 2));
+        let encoders = Some(EncoderPool { tp: 2, batch: 4, count: 2, memory_bytes: 0.0 });
         point(Layout::Agg { worker: worker(2, 16, 6), ctx_tokens: 4096, encoders }, 2, 16)
     }
 }

@@ -1,7 +1,7 @@
 //! Rows into clusters: how many workers of each kind, and what they do together.
 
 use super::split::{Pool, gpus, needed, rate, within_budget};
-use super::{Layout, Point, Target, Worker};
+use super::{EncoderPool, Layout, Point, Target, Worker};
 use crate::rows::{AggRow, DecodeRow, EncoderRow, PrefillRow, Rows};
 use crate::scenario::{Goal, Scenario};
 use crate::serving::disagg;
@@ -31,8 +31,10 @@ fn per_user(osl: u32, ttft_ms: f64, itl_ms: f64) -> f64 {
     1000.0 / if osl > 1 { itl_ms } else { ttft_ms }
 }
 
-/// What a cluster does, whatever its layout.
+/// How a cluster is laid out and what it does.
 struct Outcome {
+    layout: Layout,
+    replicas: u32,
     gpus_used: u32,
     ttft_ms: f64,
     itl_ms: f64,
@@ -41,8 +43,9 @@ struct Outcome {
     evidence: Evidence,
 }
 
-fn point(layout: Layout, replicas: u32, outcome: &Outcome, scenario: &Scenario, target: &Target) -> Point {
-    let Outcome { gpus_used, ttft_ms, itl_ms, requests_per_sec, concurrency, evidence } = *outcome;
+fn point(outcome: &Outcome, scenario: &Scenario, target: &Target) -> Point {
+    let Outcome { layout, replicas, gpus_used, ttft_ms, itl_ms, requests_per_sec, concurrency, evidence } =
+        *outcome;
     let osl = scenario.workload.osl;
     let paid = target.gpus.unwrap_or(gpus_used);
     Point {
@@ -72,8 +75,8 @@ fn encoder_pool(row: &EncoderRow) -> Pool {
     Pool { gpus: row.parallel.gpus(), rate: row.requests_per_sec * disagg::ENCODER_RATE }
 }
 
-fn encoder_worker(row: &EncoderRow, count: u32) -> Worker {
-    Worker { parallel: row.parallel, batch: row.batch, count, memory: row.memory }
+fn encoder_workers(row: &EncoderRow, count: u32) -> EncoderPool {
+    EncoderPool { tp: row.parallel.tp, batch: row.batch, count, memory_bytes: row.memory.total() }
 }
 
 /// An aggregated row with the encoder workers that suit it best.
@@ -112,7 +115,10 @@ fn agg(row: &AggRow, encoder: Option<&EncoderRow>, scenario: &Scenario, target: 
     let worker = Worker { parallel: row.parallel, batch: row.batch, count: replicas, memory: row.memory };
     let (all, counts) = ([own, encoder.map_or(own, encoder_pool)], [replicas, encoding]);
     let kinds = if encoder.is_some() { 2 } else { 1 };
+    let encoders = encoder.map(|encoder| encoder_workers(encoder, encoding));
     let outcome = Outcome {
+        layout: Layout::Agg { worker, ctx_tokens: row.ctx_tokens, encoders },
+        replicas: gcd(replicas, encoding),
         gpus_used: gpus(&all[..kinds], &counts[..kinds]),
         ttft_ms,
         itl_ms: row.itl_ms,
@@ -120,9 +126,7 @@ fn agg(row: &AggRow, encoder: Option<&EncoderRow>, scenario: &Scenario, target: 
         concurrency: row.concurrency.saturating_mul(replicas),
         evidence: evidence(row.evidence, encoder),
     };
-    let encoders = encoder.map(|encoder| encoder_worker(encoder, encoding));
-    let layout = Layout::Agg { worker, ctx_tokens: row.ctx_tokens, encoders };
-    Some(point(layout, gcd(replicas, encoding), &outcome, scenario, target))
+    Some(point(&outcome, scenario, target))
 }
 
 /// What comes before decode: a prefill row and, where they are separate, an encoder row.
@@ -229,12 +233,13 @@ fn pair(front: &Front<'_>, decode: &DecodeRow, scenario: &Scenario, target: &Tar
     // Without encoder workers nothing waits for them.
     let kinds = if encoder.is_some() { 3 } else { 2 };
     let worker = |parallel, batch, count, memory| Worker { parallel, batch, count, memory };
-    let layout = Layout::Disagg {
-        prefill: worker(prefill.parallel, prefill.batch, x, prefill.memory),
-        decode: worker(decode.parallel, decode.batch, y, decode.memory),
-        encoders: encoder.map(|encoder| encoder_worker(encoder, z)),
-    };
     let outcome = Outcome {
+        layout: Layout::Disagg {
+            prefill: worker(prefill.parallel, prefill.batch, x, prefill.memory),
+            decode: worker(decode.parallel, decode.batch, y, decode.memory),
+            encoders: encoder.map(|encoder| encoder_workers(encoder, z)),
+        },
+        replicas: gcd(gcd(x, y), z),
         gpus_used: gpus(&all[..kinds], &counts[..kinds]),
         ttft_ms,
         itl_ms: decode.itl_ms,
@@ -242,7 +247,7 @@ fn pair(front: &Front<'_>, decode: &DecodeRow, scenario: &Scenario, target: &Tar
         concurrency: decode.concurrency.saturating_mul(y),
         evidence: evidence(prefill.evidence.weaker(decode.evidence), encoder),
     };
-    Some(point(layout, gcd(gcd(x, y), z), &outcome, scenario, target))
+    Some(point(&outcome, scenario, target))
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

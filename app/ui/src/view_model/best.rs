@@ -133,22 +133,17 @@ fn facts(point: &Point, scenario: &Scenario, price: Option<f64>, by_gpus: bool) 
 
 fn shape(point: &Point) -> Vec<ShapeRow> {
     let replicas = point.replicas.max(1);
-    let row = |role, worker: &Worker, decode| {
-        let count = (worker.count / replicas).max(1);
-        ShapeRow {
-            role,
-            drawn: count.min(DRAWN),
-            hidden: count.saturating_sub(DRAWN),
-            gpus: worker.parallel.gpus(),
-            decode,
-        }
+    let row = |role, count: u32, gpus: u32, decode| {
+        let count = (count / replicas).max(1);
+        ShapeRow { role, drawn: count.min(DRAWN), hidden: count.saturating_sub(DRAWN), gpus, decode }
     };
+    let of = |role, worker: &Worker, decode| row(role, worker.count, worker.parallel.gpus(), decode);
     let mut rows: Vec<ShapeRow> =
-        point.layout.encoders().map(|encoders| row("encoder", encoders, false)).into_iter().collect();
+        point.layout.encoders().map(|pool| row("encoder", pool.count, pool.tp, false)).into_iter().collect();
     match &point.layout {
-        Layout::Agg { worker, .. } => rows.push(row("prefill + decode", worker, true)),
+        Layout::Agg { worker, .. } => rows.push(of("prefill + decode", worker, true)),
         Layout::Disagg { prefill, decode, .. } => {
-            rows.extend([row("prefill", prefill, false), row("decode", decode, true)]);
+            rows.extend([of("prefill", prefill, false), of("decode", decode, true)]);
         }
     }
     rows

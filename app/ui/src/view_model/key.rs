@@ -9,7 +9,7 @@ pub fn key(point: &Point) -> String {
         Layout::Disagg { prefill, decode, .. } => format!("d{}-{}", side(&prefill), side(&decode)),
     };
     match point.layout.encoders() {
-        Some(encoders) => format!("{others}-{}", side(encoders)),
+        Some(pool) => format!("{others}-{}.e{}.b{}", pool.count, pool.tp, pool.batch),
         None => others,
     }
 }

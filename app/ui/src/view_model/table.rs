@@ -180,7 +180,7 @@ fn memory(point: &Point) -> f64 {
         Layout::Agg { worker, .. } => worker.memory.total(),
         Layout::Disagg { prefill, decode, .. } => prefill.memory.total().max(decode.memory.total()),
     };
-    point.layout.encoders().map_or(others, |encoders| encoders.memory.total().max(others))
+    point.layout.encoders().map_or(others, |pool| pool.memory_bytes.max(others))
 }
 
 /// Which rows the table shows.
