@@ -4,6 +4,7 @@
 
 use engine::backend::Backend;
 use engine::catalog::Catalog;
+use engine::explain::StepKind;
 use engine::reference::{self, Placed, Shape};
 use engine::rows::Rows;
 use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Sla, Workload};
@@ -171,6 +172,10 @@ fn never_worse_with_images() {
         let mut scenario = asked(base(model, "h100_sxm", Backend::Vllm, gpus), 1000, 300, 1500.0, 30.0);
         scenario.workload.images = Some(Images { count: 2, ..Images::default() });
         scenario.engine.encoder = encoder;
+        let search = run(&scenario, Policy::Exhaustive).expect("resolves");
+        let best = *view(search.rows(), &scenario).best().expect("found");
+        let first = &search.explain(&best.layout).expect("found").steps[0];
+        assert!(first.kind == StepKind::Encode && first.total_ms > 0.0, "{encoder:?}");
         let (theirs, ours) = gains(&scenario);
         let (theirs, ours) = (theirs.unwrap(), ours.unwrap());
         assert!(ours >= theirs * (1.0 - EPSILON), "{encoder:?} on {gpus}: {ours}, reference {theirs}");

@@ -175,6 +175,9 @@ fn bad_input_is_exit_code_2_and_names_the_value() {
         (&["search", "--prefix", "4000"], "4000"),
         (&["search", "--scenario", "no-such-file.yaml"], "no-such-file.yaml"),
         (&["search", "--data", "no-such-folder"], "no-such-folder"),
+        (&["search", "--images", "2"], "has no vision encoder"),
+        (&["search", "--images", "2", "--image-size", "big"], "1024x768"),
+        (&["search", "--encoder", "workers"], "images"),
         (&["estimate"], "--batch"),
         (&["estimate", "--batch", "1", "--backend", "auto"], "one backend"),
         (&["estimate", "--batch", "1", "--tp", "3"], "TP"),
@@ -242,6 +245,27 @@ fn estimate_prices_what_search_found() {
         assert!((a / b - 1.0).abs() < 1e-9, "{key}: {a} searched, {b} priced");
     }
     assert_eq!(pick["gpus_used"], priced["gpus"]);
+}
+
+#[test]
+fn images_are_encoded_before_prefill_or_on_workers_of_their_own() {
+    let question = ["--model", "Qwen/Qwen3-VL-2B-Instruct", "--system", "l40s", "--backend", "vllm"];
+    let images =
+        ["--isl", "500", "--osl", "50", "--ttft", "3000", "--images", "2", "--image-size", "800x600"];
+    let apart = ["--encoder", "workers"];
+    let estimate = [&["estimate", "--json", "--batch", "4"], &question[..], &images[..]].concat();
+    let beside =
+        json(&[&estimate[..], &apart[..], &["--encoder-batch", "2", "--encoder-workers", "3"]].concat());
+    assert_eq!(json(&estimate)["gpus"], 1);
+    assert_eq!((&beside["gpus"], beside["memory"].as_array().unwrap().len()), (&Value::from(4), 2));
+    let search = [&["search", "--gpus", "3", "--serving", "agg"], &question[..], &images[..]].concat();
+    let text = out(&run(&search));
+    assert!(text.contains("2 images of 800 × 600 px"), "{text}");
+    let answer = json(&[&search[..], &apart[..], &["--json", "--top", "1"]].concat());
+    let pick = &answer["picks"][0];
+    assert!(pick["replica"].as_str().unwrap().contains("E (tp"), "{pick}");
+    assert!(pick["gpus"].as_str().unwrap().contains("encoder"), "{pick}");
+    assert!(answer["link"].as_str().unwrap().contains("images=2&image=800x600"), "{answer}");
 }
 
 #[test]

@@ -233,7 +233,8 @@ fn side(
         wide: None,
     };
     let mut tables = models::tables(&setup);
-    if scenario.workload.images.is_some() {
+    // Decode workers see no images.
+    if scenario.workload.images.is_some() && system == scenario.system {
         tables.push((models::vision::TABLE, String::new()));
     }
     let files = files(tables, &setup, spec, pack)?;
