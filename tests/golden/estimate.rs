@@ -1,5 +1,6 @@
 //! Single-point estimates, within 0.1 % (the goldens are rounded to three decimals).
 
+use engine::afd::{AfdShape, Pipeline};
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, Phase, Pool, estimate};
@@ -27,6 +28,11 @@ fn estimates_of_mixed_layers() {
 #[test]
 fn estimates_with_images() {
     suite("estimate-vision");
+}
+
+#[test]
+fn estimates_of_attention_and_ffn_nodes() {
+    suite("estimate-afd");
 }
 
 #[test]
@@ -120,6 +126,22 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
             let ctx_tokens = optional(kwargs, "ctx_tokens").unwrap_or(isl);
             Deployment::Agg { parallel: parallel(""), batch: batch(), ctx_tokens, encoders }
         }
+        "afd" => {
+            let pipeline = if kwargs["pipeline_model"] == "conservative" {
+                Pipeline::Conservative
+            } else {
+                Pipeline::Optimistic
+            };
+            let shape = AfdShape {
+                attention_nodes: whole(kwargs, "n_a_nodes"),
+                ffn_nodes: whole(kwargs, "n_f_nodes"),
+                attention_tp: whole(kwargs, "a_tp_size"),
+                ffn_ep: optional(kwargs, "f_moe_ep_size").unwrap_or(1),
+                microbatches: optional(kwargs, "num_microbatches").unwrap_or(3),
+                pipeline,
+            };
+            Deployment::Afd { shape, batch: whole(kwargs, "a_batch_size") }
+        }
         "static" => fixed(Phase::Both),
         "static_ctx" => fixed(Phase::Prefill),
         "static_gen" => fixed(Phase::Decode),
@@ -143,7 +165,11 @@ fn compare(id: &str, mode: &str, got: &Estimate, want: &Value, report: &mut Repo
     check("tokens/s/user", got.tokens_per_sec_per_user, number(raw, "tokens/s/user"));
     check("concurrency", f64::from(got.concurrency), number(raw, "concurrency"));
     check("num_total_gpus", f64::from(got.gpus), number(raw, "num_total_gpus"));
-    let keys: &[&str] = if mode == "disagg" { &["(p)memory", "(d)memory"] } else { &["memory"] };
+    let keys: &[&str] = match mode {
+        "disagg" => &["(p)memory", "(d)memory"],
+        "afd" => &["(a)memory", "(f)memory"],
+        _ => &["memory"],
+    };
     for (held, key) in got.memory.iter().zip(keys) {
         check(key, held.memory.total() / GIB, number(raw, key));
     }

@@ -148,6 +148,21 @@ pub(crate) struct Layout {
     /// Decode workers (disagg).
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
     pub(crate) decode_workers: u32,
+    /// Attention nodes (afd); --tp is the size of an attention worker, --batch its requests.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) attention_nodes: u32,
+    /// FFN nodes (afd).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) ffn_nodes: u32,
+    /// Expert parallel size of the FFN nodes (afd).
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
+    pub(crate) ffn_ep: u32,
+    /// Parts of a batch in flight at a time (afd).
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = size())]
+    pub(crate) microbatches: u32,
+    /// How transfers and computation overlap (afd).
+    #[arg(long, value_enum, default_value_t = Overlap::Optimistic)]
+    pub(crate) overlap: Overlap,
     /// Tensor parallel size of encoder workers (--encoder workers).
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = size())]
     pub(crate) encoder_tp: u32,
@@ -171,6 +186,16 @@ pub(crate) enum Mode {
     Decode,
     /// Prefill workers beside decode workers.
     Disagg,
+    /// The decode of attention nodes beside FFN nodes.
+    Afd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Overlap {
+    /// Transfers run beside computation, where enough microbatches are in flight.
+    Optimistic,
+    /// A node waits for what it sends.
+    Conservative,
 }
 
 /// Parallel sizes and worker counts; the limit keeps their product a number of GPUs.

@@ -269,6 +269,16 @@ fn images_are_encoded_before_prefill_or_on_workers_of_their_own() {
 }
 
 #[test]
+fn attention_and_ffn_nodes_are_priced() {
+    let afd = ["estimate", "--mode", "afd", "--system", "h200_sxm", "--ffn-nodes", "2", "--batch", "32"];
+    let answer = json(&[&afd[..], &["--json"]].concat());
+    assert_eq!((&answer["gpus"], &answer["concurrency"]), (&Value::from(24), &Value::from(8 * 32)));
+    assert!(out(&run(&afd)).contains("FFN GiB/GPU"));
+    let refused = run(&[&afd[..], &["--tp", "3"]].concat());
+    assert!(code(&refused) == 2 && err(&refused).contains("attention workers"), "{}", err(&refused));
+}
+
+#[test]
 fn an_estimate_that_does_not_fit_says_how_much_is_missing() {
     let output = run(&["estimate", "--batch", "1000000"]);
     assert_eq!(code(&output), 1);

@@ -1,5 +1,6 @@
 //! One deployment that the user named: no search.
 
+use crate::afd::{Afd, AfdError, AfdShape};
 use crate::kernel::Gap;
 use crate::memory::Fit;
 use crate::models;
@@ -58,6 +59,13 @@ pub enum Deployment {
         /// Workers that only encode images, where they are separate.
         encoders: Option<Pool>,
     },
+    /// Decode alone, attention and feed-forward layers on different nodes.
+    Afd {
+        /// Nodes and how they are used.
+        shape: AfdShape,
+        /// Requests in flight on every attention worker.
+        batch: u32,
+    },
 }
 
 /// Part of a static batch.
@@ -101,7 +109,7 @@ pub struct Estimate {
     pub concurrency: u32,
     /// GPUs.
     pub gpus: u32,
-    /// Memory: one worker, or prefill and decode; encoder workers last.
+    /// Memory: one worker, prefill and decode, or attention and FFN nodes; encoder workers last.
     pub memory: Vec<Held>,
     /// What the latencies rest on.
     pub evidence: Evidence,
@@ -121,6 +129,15 @@ pub enum EstimateError {
     DoesNotFit(MemoryUse),
 }
 
+impl From<AfdError> for EstimateError {
+    fn from(error: AfdError) -> Self {
+        match error {
+            AfdError::Shape(why) => Self::Shape(why),
+            AfdError::Gap(gap) => Self::Gap(gap),
+        }
+    }
+}
+
 impl From<Gap> for EstimateError {
     fn from(gap: Gap) -> Self {
         Self::Gap(gap)
@@ -133,6 +150,7 @@ pub fn estimate(problem: &Problem, deployment: &Deployment) -> Result<Estimate, 
         Deployment::Agg { parallel, batch, ctx_tokens, encoders } => {
             (agg(problem, parallel, batch, ctx_tokens)?, encoders, 1.0)
         }
+        Deployment::Afd { shape, batch } => return split(problem, shape, batch),
         Deployment::Static { parallel, batch, phase } => (fixed(problem, parallel, batch, phase)?, None, 1.0),
         Deployment::Disagg { prefill, decode, encoders } => {
             (disaggregated(problem, prefill, decode)?, encoders, queueing(problem))
@@ -161,9 +179,7 @@ fn worker(
     if [tp, pp, dp, moe_tp, moe_ep, cp].contains(&0) || parallel.gpus() > crate::problem::MAX_GPUS {
         return Err(EstimateError::Shape("parallel sizes must be at least 1 and sensible"));
     }
-    if batch == 0 || batch > 1_000_000 {
-        return Err(EstimateError::Shape("the batch must be from 1 to 1,000,000"));
-    }
+    check_batch(batch)?;
     let blocks = problem.prefill.precision.moe == Quant::Fp8Block;
     if !problem.model.heads.is_multiple_of(tp) {
         return Err(EstimateError::Shape("the query heads of the model do not divide by TP"));
@@ -200,6 +216,14 @@ fn exchange(
     };
     let missing = EstimateError::Gap(Gap::NoData("all-to-all exchange across nodes"));
     wide.exchange(parallel).and_then(narrowed).map(Some).ok_or(missing)
+}
+
+fn check_batch(batch: u32) -> Result<(), EstimateError> {
+    if (1..=1_000_000).contains(&batch) {
+        Ok(())
+    } else {
+        Err(EstimateError::Shape("the batch must be from 1 to 1,000,000"))
+    }
 }
 
 fn per_user(itl_ms: f64) -> f64 {
@@ -279,6 +303,33 @@ fn encode(problem: &Problem, of: Estimate, pool: Pool, ttft_share: f64) -> Resul
         memory: of.memory.into_iter().chain([Held { memory, fit }]).collect(),
         evidence: of.evidence.weaker(evidence(timing)),
         ..of
+    })
+}
+
+/// Decode on attention and FFN nodes.
+fn split(problem: &Problem, shape: AfdShape, batch: u32) -> Result<Estimate, EstimateError> {
+    check_batch(batch)?;
+    let afd = Afd::bind(problem, shape)?;
+    let decode = afd.decode(batch)?;
+    let memory = [decode.attention, decode.ffn].map(|(memory, fit)| Held { memory, fit });
+    if let Some(held) = memory.iter().find(|held| held.fit != Fit::Yes) {
+        return Err(EstimateError::DoesNotFit(held.memory));
+    }
+    let osl = problem.scenario.workload.osl;
+    let gpus = shape.gpus(problem.decode_side().system.gpus_per_node);
+    let tokens_per_sec = f64::from(decode.concurrency) * 1000.0 / decode.itl_ms;
+    Ok(Estimate {
+        ttft_ms: 0.0,
+        itl_ms: decode.itl_ms,
+        request_latency_ms: decode.itl_ms * f64::from(osl.saturating_sub(1)),
+        requests_per_sec: tokens_per_sec / f64::from(osl),
+        tokens_per_sec,
+        tokens_per_sec_per_gpu: tokens_per_sec / f64::from(gpus),
+        tokens_per_sec_per_user: per_user(decode.itl_ms),
+        concurrency: decode.concurrency,
+        gpus,
+        memory: memory.to_vec(),
+        evidence: evidence(decode.timing),
     })
 }
 

@@ -32,6 +32,7 @@ pub mod view;
 pub mod reference;
 pub mod search;
 pub mod searches;
+pub mod afd;
 pub mod estimate;
 pub mod format;
 pub mod link;

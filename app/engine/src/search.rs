@@ -231,6 +231,20 @@ fn side(problem: &Problem, role: WorkerRole) -> &Side {
     if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill }
 }
 
+/// A worker of this layout whose operators are to be listed.
+pub fn setup<'a>(problem: &'a Problem, side: &Side, parallel: Parallel, wide: Option<WideEp>) -> Setup<'a> {
+    let precision = side.precision;
+    Setup {
+        model: &problem.model,
+        parallel,
+        precision: wide.map_or(precision, |_| wide_precision(problem, precision)),
+        backend: problem.scenario.backend,
+        gemm_chosen: problem.scenario.quant.gemm.is_some(),
+        draft_tokens: problem.scenario.engine.draft_tokens,
+        wide,
+    }
+}
+
 /// Binds one layout to its tables; `wide` is how it reaches experts by an all-to-all exchange.
 pub fn worker(
     problem: &Problem,
@@ -238,19 +252,11 @@ pub fn worker(
     parallel: Parallel,
     wide: Option<WideEp>,
 ) -> Result<WorkerModel, Gap> {
-    let Side { system, version, precision, db, .. } = side(problem, role);
+    let Side { system, version, db, .. } = side(problem, role);
     let model = &problem.model;
     let scenario = &problem.scenario;
     let missing = Gap::NoData("this model at these parallel sizes");
-    let setup = Setup {
-        model,
-        parallel,
-        precision: wide.map_or(*precision, |_| wide_precision(problem, *precision)),
-        backend: scenario.backend,
-        gemm_chosen: scenario.quant.gemm.is_some(),
-        draft_tokens: scenario.engine.draft_tokens,
-        wide,
-    };
+    let setup = setup(problem, side(problem, role), parallel, wide);
     let ops = models::op_lists(&setup);
     let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
     let binder = Binder::new(db);

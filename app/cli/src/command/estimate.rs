@@ -1,5 +1,6 @@
 //! `configurator estimate`.
 
+use engine::afd::{AfdShape, Pipeline};
 use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, EstimateError, Held, Phase, Pool, estimate};
 use engine::format::{count, gib, ms, percent, rate};
@@ -13,7 +14,7 @@ use engine::source::Evidence;
 use engine::text;
 use serde::Serialize;
 
-use crate::args::{self, Mode};
+use crate::args::{self, Mode, Overlap};
 use crate::data::Data;
 use crate::question::ask;
 use crate::report::{Failure, Report, json};
@@ -98,6 +99,20 @@ fn deployment(layout: &args::Layout, scenario: &Scenario) -> Result<Deployment, 
             let ctx_tokens = layout.ctx_tokens.unwrap_or(scenario.workload.isl);
             Ok(Deployment::Agg { parallel, batch: batch(layout.batch)?, ctx_tokens, encoders })
         }
+        Mode::Afd => {
+            let shape = AfdShape {
+                attention_nodes: layout.attention_nodes,
+                ffn_nodes: layout.ffn_nodes,
+                attention_tp: layout.tp,
+                ffn_ep: layout.ffn_ep,
+                microbatches: layout.microbatches,
+                pipeline: match layout.overlap {
+                    Overlap::Optimistic => Pipeline::Optimistic,
+                    Overlap::Conservative => Pipeline::Conservative,
+                },
+            };
+            Ok(Deployment::Afd { shape, batch: batch(layout.batch)? })
+        }
         Mode::Static => fixed(Phase::Both),
         Mode::Prefill => fixed(Phase::Prefill),
         Mode::Decode => fixed(Phase::Decode),
@@ -170,7 +185,7 @@ fn for_programs<'a>(scenario: &'a Scenario, data: &'a str, outcome: &Estimate) -
 
 fn for_people(mode: Mode, outcome: &Estimate) -> String {
     let mut rows = vec![("GPUs", count(u64::from(outcome.gpus)))];
-    if mode != Mode::Decode {
+    if !matches!(mode, Mode::Decode | Mode::Afd) {
         rows.push(("TTFT ms", ms(outcome.ttft_ms)));
     }
     if mode != Mode::Prefill {
@@ -183,6 +198,7 @@ fn for_people(mode: Mode, outcome: &Estimate) -> String {
     rows.push(("tok/s/GPU", rate(outcome.tokens_per_sec_per_gpu)));
     rows.push(("in flight", count(u64::from(outcome.concurrency))));
     let names: &[&str] = match mode {
+        Mode::Afd => &["attention GiB/GPU", "FFN GiB/GPU"],
         Mode::Disagg => &["prefill GiB/GPU", "decode GiB/GPU", "encoder GiB/GPU"],
         _ => &["GiB/GPU", "encoder GiB/GPU"],
     };
