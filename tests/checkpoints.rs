@@ -241,7 +241,7 @@ fn price(custom: Custom, place: usize, tp: u32) -> bool {
     let Ok(problem) = tests::problem(&scenario) else { return false };
     let moe_tp = if problem.model.has_expert_layout() { tp } else { 1 };
     let parallel = Parallel { moe_tp, ..Parallel::dense(tp, 1, 1) };
-    let deployment = Deployment::Agg { parallel, batch: 4, ctx_tokens: 1000 };
+    let deployment = Deployment::Agg { parallel, batch: 4, ctx_tokens: 1000, encoders: None };
     let Ok(estimate) = estimate(&problem, &deployment) else { return false };
     let numbers = [
         estimate.ttft_ms,

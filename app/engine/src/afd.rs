@@ -170,7 +170,8 @@ impl<'a> Afd<'a> {
             binder.bind(&Op { name: name.to_owned(), count: 1.0, seq_split: 1, token_divisor: 1, kind })
         };
         let collective = |name, collective| {
-            let kind = OpKind::Nccl { collective, elements: 1.0, gpus: gpus_per_node, dtype: CommQuant::Half };
+            let kind =
+                OpKind::Nccl { collective, elements: 1.0, gpus: gpus_per_node, dtype: CommQuant::Half };
             bind(name, kind)
         };
         Ok(Self {

@@ -107,7 +107,13 @@ impl Plan {
             }
             _ => None,
         };
-        Ok(Self { scenario: scenario.clone(), requests, model: Arc::new(model.into_owned()), prefill, decode })
+        Ok(Self {
+            scenario: scenario.clone(),
+            requests,
+            model: Arc::new(model.into_owned()),
+            prefill,
+            decode,
+        })
     }
 
     /// The question.
@@ -390,12 +396,12 @@ fn requests(scenario: &Scenario, model: &ModelSpec, catalog: &Catalog) -> Result
         let must = format!("a whole number from 1 to {most}");
         return Err(ScenarioError::Number { field, value: value.to_string(), must });
     }
-    // The limits above keep this product in range.
-    let isl = scenario.workload.isl + count * ImageTokens::of(vit, height, width).merged;
-    if isl > MAX_TOKENS {
+    let merged = u64::from(ImageTokens::of(vit, height, width).merged);
+    let isl = u64::from(scenario.workload.isl) + u64::from(count) * merged;
+    let Some(isl) = u32::try_from(isl).ok().filter(|&isl| isl <= MAX_TOKENS) else {
         let must = format!("so few that input and images have at most {MAX_TOKENS} tokens");
         return Err(ScenarioError::Number { field: Field::Images, value: count.to_string(), must });
-    }
+    };
     Ok(Workload { isl, images: None, ..scenario.workload })
 }
 
