@@ -6,6 +6,7 @@ use engine::scenario::{Goal, Scenario};
 use engine::view::{Layout, view};
 use worker::host::{Event, PACK_BUDGET, Resource};
 use worker::protocol::{Failure, Reply, Request, SearchId};
+use worker::reading::Texts;
 
 use crate::site::{Fault, Site, read};
 
@@ -264,4 +265,32 @@ fn layouts_of_the_answered_search_are_explained() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_model_is_read_and_then_searched() {
+    let mut site = Site::new(PACK_BUDGET);
+    let config = r#"{"architectures": ["LlamaForCausalLM"], "num_hidden_layers": 16, "hidden_size": 2048,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 8192, "vocab_size": 128256,
+        "max_position_embeddings": 131072, "_name_or_path": "acme/small"}"#;
+    let read =
+        |config: &str| Request::Read { id: 1, texts: Texts { config: config.to_owned(), quant: None } };
+    let mut host = worker::host::Host::new(PACK_BUDGET, || 0.0);
+    let events = host.handle(read(config));
+    let [Event::Reply(Reply::Read { id: 1, reading: Ok(reading) })] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(reading.name.as_deref(), Some("acme/small"));
+    assert!(reading.facts.iter().any(|(name, value)| name == "Layers" && value == "16"), "{reading:?}");
+    let scenario =
+        Scenario { model: "acme/small".to_owned(), custom: Some(reading.custom.clone()), ..airline() };
+    let last = site.answer(1, &scenario);
+    let (rows, _) = found(&last, 1);
+    assert!(view(rows, &scenario).best().is_some());
+
+    let events = host.handle(read("{\n\"hidden_size\": }"));
+    let [Event::Reply(Reply::Read { reading: Err(message), .. })] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert!(message.detail.contains("Line 2"), "{message}");
 }

@@ -6,7 +6,8 @@ use engine::rows::MemoryUse;
 use engine::scenario::{Goal, Scenario};
 use engine::view::{Layout, Worker};
 use worker::BUILD;
-use worker::protocol::{Failure, Reply, Request, SearchId};
+use worker::protocol::{Failure, ReadingId, Reply, Request, SearchId};
+use worker::reading::Texts;
 use worker::session::{Session, Step};
 
 fn ready() -> Reply {
@@ -185,4 +186,34 @@ fn a_worker_of_another_build_gets_no_message() {
     let failure = Failure::OtherBuild { page: BUILD.to_owned(), worker: other() };
     assert_eq!(session.reload_was_in_vain(other()), [Step::Deliver(Reply::Failed { id: 2, failure })]);
     assert_eq!(session.search(&gpus(8)), (3, vec![Step::Start]));
+}
+
+fn texts(config: &str) -> Texts {
+    Texts { config: config.to_owned(), quant: None }
+}
+
+fn unread(id: ReadingId, why: &str) -> Step {
+    Step::Deliver(Reply::Read { id, reading: Err(Failure::Crashed { why: why.to_owned() }.message()) })
+}
+
+#[test]
+fn only_the_latest_reading_is_delivered_and_once() {
+    let mut session = Session::new();
+    assert_eq!(session.read(texts("{")), []);
+    assert_eq!(session.read(texts("{}")), []);
+    let post = |id, config| Step::Post(Request::Read { id, texts: texts(config) });
+    assert_eq!(session.reply(ready()), [post(2, "{}")]);
+    assert_eq!(session.read(texts("[]")), [post(3, "[]")]);
+    let reply = |id| Reply::Read { id, reading: Err(Failure::Crashed { why: String::new() }.message()) };
+    assert_eq!(session.reply(reply(2)), []);
+    assert_eq!(session.reply(reply(3)), [Step::Deliver(reply(3))]);
+    assert_eq!(session.reply(reply(3)), []);
+}
+
+#[test]
+fn a_reading_that_breaks_a_worker_is_not_asked_again() {
+    let mut session = ready_session();
+    session.read(texts("{}"));
+    assert_eq!(session.reply(crashed(0)), [Step::Start, unread(1, "index out of bounds")]);
+    assert_eq!(session.reply(ready()), []);
 }

@@ -17,6 +17,7 @@ use crate::BUILD;
 use crate::job::{Files, Job, Stage, Transfer};
 use crate::packs::Packs;
 use crate::protocol::{Failure, Reply, Request, SearchId};
+use crate::reading;
 
 pub use crate::event::{Event, Lost, Resource};
 
@@ -75,6 +76,10 @@ impl Host {
         let mut events = Vec::new();
         match request {
             Request::Search { id, scenario } => self.search(id, *scenario, &mut events),
+            Request::Read { id, texts } => {
+                let reading = reading::read(&texts).map(Box::new);
+                events.push(Event::Reply(Reply::Read { id, reading }));
+            }
             Request::Explain { id, layout } => events.extend(self.explain(id, layout)),
             Request::Cancel { id } => {
                 if self.job.as_ref().is_some_and(|job| job.id == id) {

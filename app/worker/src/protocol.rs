@@ -6,11 +6,17 @@ use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::rows::Rows;
 use engine::scenario::Scenario;
+use engine::text::{self, Message};
 use engine::view::Layout;
 use serde::{Deserialize, Serialize};
 
+use crate::reading::{Reading, Texts};
+
 /// Number of a search; grows with each one.
 pub type SearchId = u32;
+
+/// Number of a reading; grows with each one.
+pub type ReadingId = u32;
 
 /// From the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,13 @@ pub enum Request {
         id: SearchId,
         /// The layout.
         layout: Layout,
+    },
+    /// Read the description of a model; searches go on meanwhile.
+    Read {
+        /// Number of this reading.
+        id: ReadingId,
+        /// The files.
+        texts: Texts,
     },
     /// Stop the search.
     Cancel {
@@ -82,6 +95,13 @@ pub enum Reply {
         /// Its breakdown.
         explanation: Explanation,
     },
+    /// What the description of a model says, or why that is not understood.
+    Read {
+        /// The reading.
+        id: ReadingId,
+        /// What was read.
+        reading: Result<Box<Reading>, Message>,
+    },
     /// No answer.
     Failed {
         /// The search.
@@ -127,4 +147,18 @@ pub enum Failure {
         /// Build of the worker.
         worker: String,
     },
+}
+
+impl Failure {
+    /// What to tell the user.
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Scenario(error) => text::scenario_error(error),
+            Self::Pack { name, why } => text::pack_failure(name, why),
+            Self::Network { url, status } => text::network_failure(url, *status),
+            Self::Crashed { why } => text::crashed(why),
+            Self::Unsupported { why } => text::unsupported(why),
+            Self::OtherBuild { page, worker } => text::other_build(page, worker),
+        }
+    }
 }

@@ -8,7 +8,8 @@ use engine::scenario::Scenario;
 use engine::view::Layout;
 
 use crate::BUILD;
-use crate::protocol::{Failure, Reply, Request, SearchId};
+use crate::protocol::{Failure, ReadingId, Reply, Request, SearchId};
+use crate::reading::Texts;
 
 /// Workers that may break down in a row before any of them listened.
 const STARTS: u32 = 2;
@@ -51,6 +52,9 @@ pub struct Session {
     search: Option<Scenario>,
     answered: bool,
     explain: Option<Layout>,
+    last_reading: ReadingId,
+    /// The latest reading, until it is answered or a worker broke down over it.
+    reading: Option<Texts>,
     /// Breakdowns in a row before a worker listened.
     false_starts: u32,
     /// The search under which a worker broke down.
@@ -67,6 +71,8 @@ impl Session {
             search: None,
             answered: false,
             explain: None,
+            last_reading: 0,
+            reading: None,
             false_starts: 0,
             broke_on: None,
         }
@@ -98,6 +104,19 @@ impl Session {
         self.post_explain()
     }
 
+    /// Asks what the description of a model says; the answer to any earlier one is not awaited any more.
+    pub fn read(&mut self, texts: Texts) -> Vec<Step> {
+        self.last_reading = self.last_reading.wrapping_add(1);
+        self.reading = Some(texts);
+        match self.worker {
+            Worker::None => {
+                self.worker = Worker::Starting;
+                vec![Step::Start]
+            }
+            _ => self.post_reading().into_iter().collect(),
+        }
+    }
+
     /// Gives up the search `id`.
     pub fn cancel(&mut self, id: SearchId) -> Vec<Step> {
         if id != self.last_id || self.answered || self.search.take().is_none() {
@@ -112,7 +131,9 @@ impl Session {
             Reply::Ready { build } if build == BUILD => {
                 self.worker = Worker::Ready;
                 self.false_starts = 0;
-                self.post_search()
+                let mut steps = self.post_search();
+                steps.extend(self.post_reading());
+                steps
             }
             Reply::Ready { build } => {
                 self.worker = Worker::Foreign;
@@ -128,6 +149,9 @@ impl Session {
             }
             Reply::Failed { id, .. } if self.awaits(id) => {
                 self.search = None;
+                vec![Step::Deliver(reply)]
+            }
+            Reply::Read { id, .. } if id == self.last_reading && self.reading.take().is_some() => {
                 vec![Step::Deliver(reply)]
             }
             Reply::Loading { id, .. } | Reply::Progress { id, .. } if self.awaits(id) => {
@@ -158,6 +182,8 @@ impl Session {
         }
         self.worker = Worker::Starting;
         let mut steps = vec![Step::Start];
+        // What broke one worker is not given to the next.
+        steps.extend(self.refuse_reading(&Failure::Crashed { why: why.clone() }));
         if self.search.is_some() && self.broke_on.replace(self.last_id) == Some(self.last_id) {
             steps.extend(self.give_up(Failure::Crashed { why }));
         }
@@ -194,10 +220,21 @@ impl Session {
     fn give_up(&mut self, failure: Failure) -> Vec<Step> {
         self.explain = None;
         self.answered = false;
-        match self.search.take() {
-            Some(_) => vec![Step::Deliver(Reply::Failed { id: self.last_id, failure })],
-            None => Vec::new(),
+        let mut steps: Vec<Step> = self.refuse_reading(&failure).into_iter().collect();
+        if self.search.take().is_some() {
+            steps.push(Step::Deliver(Reply::Failed { id: self.last_id, failure }));
         }
+        steps
+    }
+
+    fn refuse_reading(&mut self, failure: &Failure) -> Option<Step> {
+        self.reading.take()?;
+        Some(Step::Deliver(Reply::Read { id: self.last_reading, reading: Err(failure.message()) }))
+    }
+
+    fn post_reading(&self) -> Option<Step> {
+        let texts = self.reading.as_ref().filter(|_| self.worker == Worker::Ready)?;
+        Some(Step::Post(Request::Read { id: self.last_reading, texts: texts.clone() }))
     }
 
     fn post_search(&mut self) -> Vec<Step> {

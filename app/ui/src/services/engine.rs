@@ -5,12 +5,13 @@ use std::sync::Arc;
 use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
-use engine::text::{self, Message};
+use engine::text::Message;
 use engine::view::Layout;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use worker::client::Client;
 use worker::protocol::{Failure, Reply, SearchId};
+use worker::reading::{Reading, Texts};
 
 use crate::view_model::shown::{Answer, same_rows};
 
@@ -80,6 +81,8 @@ pub(crate) struct Engine {
     pub(crate) answer: RwSignal<Option<Arc<Answer>>>,
     /// The last breakdown.
     pub(crate) explained: RwSignal<Option<(Layout, Explanation)>>,
+    /// What the last description of a model says; none while there is none.
+    pub(crate) reading: RwSignal<Option<Result<Reading, Message>>>,
     client: StoredValue<Option<Client>, LocalStorage>,
     asked: StoredValue<Option<(SearchId, Scenario)>>,
     resting: StoredValue<Option<Timeout>, LocalStorage>,
@@ -92,6 +95,7 @@ impl Engine {
             phase: RwSignal::new(Phase::default()),
             answer: RwSignal::new(None),
             explained: RwSignal::new(None),
+            reading: RwSignal::new(None),
             client: StoredValue::new_local(None),
             asked: StoredValue::new(None),
             resting: StoredValue::new_local(None),
@@ -148,6 +152,14 @@ impl Engine {
         }
     }
 
+    /// Asks what the description of a model says.
+    pub(crate) fn read(self, config: Option<String>, quant: Option<String>) {
+        match (config, self.client.with_value(Option::clone)) {
+            (Some(config), Some(client)) => client.read(Texts { config, quant }),
+            _ => self.reading.set(None),
+        }
+    }
+
     fn hear(self, reply: Reply) {
         match reply {
             Reply::Ready { .. } => {}
@@ -159,9 +171,10 @@ impl Engine {
                 self.answer.set(Some(Arc::new(Answer { scenario, rows: Arc::new(*rows), data, elapsed_ms })));
                 self.phase.set(Phase::Done);
             }
+            Reply::Read { reading, .. } => self.reading.set(Some(reading.map(|reading| *reading))),
             Reply::Explained { layout, explanation, .. } => self.explained.set(Some((layout, explanation))),
             Reply::Failed { failure, .. } => {
-                let message = message(&failure);
+                let message = failure.message();
                 let error = match failure {
                     Failure::Scenario(error) => Some(error),
                     _ => None,
@@ -169,16 +182,5 @@ impl Engine {
                 self.phase.set(Phase::Failed { message, error });
             }
         }
-    }
-}
-
-fn message(failure: &Failure) -> Message {
-    match failure {
-        Failure::Scenario(error) => text::scenario_error(error),
-        Failure::Pack { name, why } => text::pack_failure(name, why),
-        Failure::Network { url, status } => text::network_failure(url, *status),
-        Failure::Crashed { why } => text::crashed(why),
-        Failure::Unsupported { why } => text::unsupported(why),
-        Failure::OtherBuild { page, worker } => text::other_build(page, worker),
     }
 }

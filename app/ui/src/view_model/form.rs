@@ -250,6 +250,7 @@ pub fn more_summary(scenario: &Scenario) -> String {
     let Scenario { decode_system, version, sla, serving, quant, engine, policy, .. } = scenario;
     let kv = quant.kv.or_else(|| catalog::precision(scenario).map(|(_, kv)| kv));
     let mut parts = Vec::new();
+    parts.extend(scenario.custom.is_some().then(|| "own model".to_owned()));
     parts.extend(version.as_ref().map(|version| format!("data {version}")));
     parts.extend(decode_system.as_ref().map(|id| format!("decode on {}", system_name(id))));
     parts.push(

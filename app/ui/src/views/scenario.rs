@@ -1,6 +1,7 @@
 //! The question: one bar, always there.
 
 mod more;
+mod own_model;
 
 use engine::backend::Backend;
 use engine::problem::Field;
@@ -14,6 +15,7 @@ use crate::view_model::form::{self, GoalKind};
 use crate::view_model::preset::{PRESETS, Preset};
 use crate::view_model::remedy::field_of;
 use more::More;
+use own_model::OwnModel;
 
 /// What the search says is wrong with a field.
 fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
@@ -32,6 +34,7 @@ fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
 pub(crate) fn ScenarioBar() -> impl IntoView {
     let page = use_page();
     let unfolded = RwSignal::new(false);
+    let own = RwSignal::new(false);
     let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
@@ -43,10 +46,11 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
                 </button>
             </div>
             <div class="fields">
-                <Deployment/>
+                <Deployment own=own/>
                 <Traffic/>
                 <Targets/>
                 <More/>
+                <Show when=move || own.get()><OwnModel open=own/></Show>
             </div>
             <Stories/>
         </section>
@@ -54,7 +58,10 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
 }
 
 #[component]
-fn Deployment() -> impl IntoView {
+fn Deployment(
+    /// Whether the panel for a model of the user's own is open.
+    own: RwSignal<bool>,
+) -> impl IntoView {
     let page = use_page();
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
     let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
@@ -71,6 +78,8 @@ fn Deployment() -> impl IntoView {
                 label="Model"
                 value=model
                 error=refused(page, Field::Model)
+                other="Paste a config.json…"
+                take_other=move || own.set(true)
                 find=|query| form::models(query)
                 take=move |id| { page.edit(|scenario| scenario.choose(&id)); page.commit(); }
             />
