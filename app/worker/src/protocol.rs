@@ -3,20 +3,14 @@
 //! Messages are postcard bytes, private to one build: page and worker compare builds before anything else.
 
 use engine::explain::Explanation;
-use engine::problem::ScenarioError;
+use engine::problem::{ScenarioError, Skipped};
 use engine::rows::Rows;
-use engine::scenario::Scenario;
-use engine::text::{self, Message};
-use engine::view::Layout;
+use engine::scenario::{Place, Scenario};
+use engine::view::Candidate;
 use serde::{Deserialize, Serialize};
-
-use crate::reading::{Reading, Texts};
 
 /// Number of a search; grows with each one.
 pub type SearchId = u32;
-
-/// Number of a reading; grows with each one.
-pub type ReadingId = u32;
 
 /// From the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,19 +22,12 @@ pub enum Request {
         /// The question.
         scenario: Box<Scenario>,
     },
-    /// Break the time of a layout of the last answered search down by operator.
+    /// Break the time of a deployment of the last answered search down by operator.
     Explain {
         /// The search it belongs to.
         id: SearchId,
-        /// The layout.
-        layout: Layout,
-    },
-    /// Read the description of a model; searches go on meanwhile.
-    Read {
-        /// Number of this reading.
-        id: ReadingId,
-        /// The files.
-        texts: Texts,
+        /// The deployment.
+        candidate: Box<Candidate>,
     },
     /// Stop the search.
     Cancel {
@@ -79,8 +66,12 @@ pub enum Reply {
     Found {
         /// The search.
         id: SearchId,
-        /// Everything it keeps.
-        rows: Box<Rows>,
+        /// What was searched.
+        places: Vec<Place>,
+        /// Everything it keeps, place by place.
+        rows: Vec<Rows>,
+        /// What was not searched.
+        left: Vec<Left>,
         /// Identity of the data it used.
         data: String,
         /// Time spent searching, ms (tables already loaded).
@@ -90,17 +81,10 @@ pub enum Reply {
     Explained {
         /// The search it belongs to.
         id: SearchId,
-        /// The layout asked for.
-        layout: Layout,
+        /// The deployment asked for.
+        candidate: Box<Candidate>,
         /// Its breakdown.
         explanation: Explanation,
-    },
-    /// What the description of a model says, or why that is not understood.
-    Read {
-        /// The reading.
-        id: ReadingId,
-        /// What was read.
-        reading: Result<Box<Reading>, Message>,
     },
     /// No answer.
     Failed {
@@ -109,6 +93,30 @@ pub enum Reply {
         /// Why.
         failure: Failure,
     },
+}
+
+/// A place that a search of several left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// The place.
+    pub place: Place,
+    /// Why.
+    pub why: Failure,
+}
+
+impl Left {
+    /// Whether there is nothing measured to search; other reasons may be gone the next time.
+    pub fn is_without_data(&self) -> bool {
+        matches!(self.why, Failure::Scenario(_))
+    }
+
+    /// The same for the engine; none when the data exists.
+    pub fn skipped(self) -> Option<Skipped> {
+        match self.why {
+            Failure::Scenario(why) => Some(Skipped { place: self.place, why }),
+            _ => None,
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -147,18 +155,4 @@ pub enum Failure {
         /// Build of the worker.
         worker: String,
     },
-}
-
-impl Failure {
-    /// What to tell the user.
-    pub fn message(&self) -> Message {
-        match self {
-            Self::Scenario(error) => text::scenario_error(error),
-            Self::Pack { name, why } => text::pack_failure(name, why),
-            Self::Network { url, status } => text::network_failure(url, *status),
-            Self::Crashed { why } => text::crashed(why),
-            Self::Unsupported { why } => text::unsupported(why),
-            Self::OtherBuild { page, worker } => text::other_build(page, worker),
-        }
-    }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::architecture::Architecture;
 use super::error::CheckpointError;
+use super::has_pattern;
 use super::keys::Keys;
 use super::layers::pattern;
 use super::note::Note;
@@ -19,8 +20,7 @@ pub(super) fn read(
     let family = architecture.family;
     let layers = match text.whole("num_hidden_layers")? {
         Some(layers) => layers,
-        // Its layers may be listed instead.
-        None if family == Family::NemotronH => pattern(text)?.len() as u32,
+        None if has_pattern(family) => pattern(text)?.len() as u32,
         None => return Err(text.missing("num_hidden_layers")),
     };
     let (hidden, heads) = (text.need("hidden_size")?, text.need("num_attention_heads")?);
