@@ -7,7 +7,7 @@ use engine::custom::{Custom, UNNAMED};
 use engine::estimate::{Deployment, estimate};
 use engine::model::ModelSpec;
 use engine::parallel::Parallel;
-use engine::scenario::Scenario;
+use engine::scenario::{Images, Scenario, Workload};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::Deserialize;
@@ -231,9 +231,11 @@ const PLACES: [(&str, Backend); 4] = [
 /// Prices one layout of a model; whether that gave a number.
 fn price(custom: Custom, place: usize, tp: u32) -> bool {
     let (system, backend) = PLACES[place % PLACES.len()];
+    let images = custom.spec().vit.as_ref().map(|_| Images { count: 4, width: 4096, height: 64 });
     let scenario = Scenario {
         model: UNNAMED.to_owned(),
         custom: Some(custom),
+        workload: Workload { images, ..Scenario::default().workload },
         system: system.to_owned(),
         backend,
         ..Scenario::default()

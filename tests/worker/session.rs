@@ -4,9 +4,10 @@ use engine::explain::Explanation;
 use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
 use engine::scenario::{Goal, Scenario};
-use engine::view::{Candidate, Layout, Worker};
+use engine::view::{Layout, Worker};
 use worker::BUILD;
-use worker::protocol::{Failure, Reply, Request, SearchId};
+use worker::protocol::{Failure, ReadingId, Reply, Request, SearchId};
+use worker::reading::Texts;
 use worker::session::{Session, Step};
 
 fn ready() -> Reply {
@@ -28,14 +29,7 @@ fn asked(id: SearchId, scenario: &Scenario) -> Step {
 }
 
 fn found(id: SearchId) -> Reply {
-    Reply::Found {
-        id,
-        places: Vec::new(),
-        rows: Vec::new(),
-        left: Vec::new(),
-        data: "1a2b3c4d".to_owned(),
-        elapsed_ms: 1.0,
-    }
+    Reply::Found { id, rows: Box::default(), data: "1a2b3c4d".to_owned(), elapsed_ms: 1.0 }
 }
 
 fn crashed(id: SearchId) -> Reply {
@@ -48,7 +42,7 @@ fn unsupported(id: SearchId, why: &str) -> Step {
     Step::Deliver(Reply::Failed { id, failure })
 }
 
-fn candidate(batch: u32) -> Candidate {
+fn layout(batch: u32) -> Layout {
     let memory = MemoryUse {
         weights: 0.0,
         kv_cache: 0.0,
@@ -59,7 +53,7 @@ fn candidate(batch: u32) -> Candidate {
         capacity: 0.0,
     };
     let worker = Worker { parallel: Parallel::dense(2, 1, 1), batch, count: 4, memory };
-    Candidate { place: 1, layout: Layout::Agg { worker, ctx_tokens: 4000, encoders: None } }
+    Layout::Agg { worker, ctx_tokens: 4000, encoders: None }
 }
 
 #[test]
@@ -105,16 +99,15 @@ fn a_cancelled_search_stays_silent() {
 fn only_an_answered_search_can_be_explained() {
     let mut session = ready_session();
     session.search(&gpus(8));
-    assert_eq!(session.explain(1, candidate(4)), []);
+    assert_eq!(session.explain(1, layout(4)), []);
     session.reply(found(1));
-    let explain = Step::Post(Request::Explain { id: 1, candidate: Box::new(candidate(4)) });
-    assert_eq!(session.explain(1, candidate(4)), [explain]);
-    let explained =
-        |id| Reply::Explained { id, candidate: Box::new(candidate(4)), explanation: Explanation::default() };
+    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
+    assert_eq!(session.explain(1, layout(4)), [explain]);
+    let explained = |id| Reply::Explained { id, layout: layout(4), explanation: Explanation::default() };
     assert_eq!(session.reply(explained(1)), [Step::Deliver(explained(1))]);
     session.search(&gpus(16));
     assert_eq!(session.reply(explained(1)), []);
-    assert_eq!(session.explain(1, candidate(4)), []);
+    assert_eq!(session.explain(1, layout(4)), []);
 }
 
 #[test]
@@ -143,10 +136,10 @@ fn an_explanation_survives_a_crash() {
     let mut session = ready_session();
     session.search(&gpus(8));
     session.reply(found(1));
-    session.explain(1, candidate(4));
+    session.explain(1, layout(4));
     assert_eq!(session.broke("terminated".to_owned()), [Step::Start]);
     assert_eq!(session.reply(ready()), [asked(1, &gpus(8))]);
-    let explain = Step::Post(Request::Explain { id: 1, candidate: Box::new(candidate(4)) });
+    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
     assert_eq!(session.reply(found(1)), [Step::Deliver(found(1)), explain]);
 }
 
@@ -193,4 +186,34 @@ fn a_worker_of_another_build_gets_no_message() {
     let failure = Failure::OtherBuild { page: BUILD.to_owned(), worker: other() };
     assert_eq!(session.reload_was_in_vain(other()), [Step::Deliver(Reply::Failed { id: 2, failure })]);
     assert_eq!(session.search(&gpus(8)), (3, vec![Step::Start]));
+}
+
+fn texts(config: &str) -> Texts {
+    Texts { config: config.to_owned(), quant: None }
+}
+
+fn unread(id: ReadingId, why: &str) -> Step {
+    Step::Deliver(Reply::Read { id, reading: Err(Failure::Crashed { why: why.to_owned() }.message()) })
+}
+
+#[test]
+fn only_the_latest_reading_is_delivered_and_once() {
+    let mut session = Session::new();
+    assert_eq!(session.read(texts("{")), []);
+    assert_eq!(session.read(texts("{}")), []);
+    let post = |id, config| Step::Post(Request::Read { id, texts: texts(config) });
+    assert_eq!(session.reply(ready()), [post(2, "{}")]);
+    assert_eq!(session.read(texts("[]")), [post(3, "[]")]);
+    let reply = |id| Reply::Read { id, reading: Err(Failure::Crashed { why: String::new() }.message()) };
+    assert_eq!(session.reply(reply(2)), []);
+    assert_eq!(session.reply(reply(3)), [Step::Deliver(reply(3))]);
+    assert_eq!(session.reply(reply(3)), []);
+}
+
+#[test]
+fn a_reading_that_breaks_a_worker_is_not_asked_again() {
+    let mut session = ready_session();
+    session.read(texts("{}"));
+    assert_eq!(session.reply(crashed(0)), [Step::Start, unread(1, "index out of bounds")]);
+    assert_eq!(session.reply(ready()), []);
 }

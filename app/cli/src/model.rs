@@ -24,8 +24,7 @@ pub(crate) fn model(flags: &args::Question, asked: &mut Asked) -> Result<(), Fai
     let quant = flags.quant_config.as_deref().map(|path| open(path, File::Quant)).transpose()?;
     let read = checkpoint::read(&open(config, File::Config)?, quant.as_deref());
     let read = read.map_err(|error| Failure::from(text::checkpoint_error(&error)))?;
-    let own =
-        Custom::of(&read.spec).map_err(|error| Failure(format!("The model cannot be used: {error}.")))?;
+    let own = Custom::of(&read.spec).map_err(|error| Failure::from(text::unusable_model(&error)))?;
     let name = flags.model.clone().or(read.name);
     asked.scenario.model = name.unwrap_or_else(|| custom::UNNAMED.to_owned());
     asked.scenario.custom = Some(own);

@@ -19,7 +19,7 @@ pub use note::Note;
 
 use serde_json::Value;
 
-use crate::model::{Family, ModelSpec};
+use crate::model::ModelSpec;
 use keys::Keys;
 use quantization::Declared;
 
@@ -63,11 +63,6 @@ fn hub_id(text: &str) -> Option<String> {
     };
     (parts.len() <= 2 && parts.iter().all(is_word) && text.len() <= crate::custom::MAX_NAME)
         .then(|| text.to_owned())
-}
-
-/// Whether the layers of a family are listed in its file, beside their number.
-const fn has_pattern(family: Family) -> bool {
-    matches!(family, Family::NemotronH)
 }
 
 #[cfg(test)]

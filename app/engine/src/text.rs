@@ -8,7 +8,7 @@ mod insight;
 mod nothing;
 mod places;
 
-pub use checkpoint::{checkpoint_error, checkpoint_facts, checkpoint_note};
+pub use checkpoint::{checkpoint_error, checkpoint_facts, checkpoint_note, unusable_model};
 pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };
@@ -16,12 +16,14 @@ pub use glossary::{Term, glossary};
 pub use insight::{announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict};
 pub use layout::{gpus_decomposed, gpus_idle, layout_encoders, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
-pub use places::{ANY_SYSTEM, across, asked_backend, lost_reason, not_searched, place, skip_reason};
+pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};
+
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::Images;
 
 /// Something to tell the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// What is the matter, in a few words.
     pub title: String,

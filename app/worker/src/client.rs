@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use engine::scenario::Scenario;
-use engine::view::Candidate;
+use engine::view::Layout;
 use gloo::events::EventListener;
 use gloo::storage::{SessionStorage, Storage};
 use gloo::timers::callback::Timeout;
@@ -16,6 +16,7 @@ use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use crate::codec;
 use crate::protocol::{Reply, Request, SearchId};
+use crate::reading::Texts;
 use crate::session::{Session, Step};
 
 /// When a worker that has not said a word is reported.
@@ -53,7 +54,8 @@ impl Drop for Running {
 impl Client {
     /// Starts the classic worker script at `url`.
     ///
-    /// `on_reply` gets every reply to the latest search: `Loading`, `Progress`, `Found`, `Explained`, `Failed`.
+    /// `on_reply` gets every reply to the latest search: `Loading`, `Progress`, `Found`, `Explained`, `Failed`;
+    /// and `Read` to the latest reading.
     /// It is called from an event of the browser or from within a call of this client.
     pub fn spawn(url: &str, on_reply: impl Fn(Reply) + 'static) -> Self {
         let inner = Rc::new(Inner {
@@ -73,9 +75,15 @@ impl Client {
         id
     }
 
-    /// Asks for the breakdown of a deployment of the latest search, which must have been answered.
-    pub fn explain(&self, id: SearchId, candidate: Candidate) {
-        let steps = self.inner.session.borrow_mut().explain(id, candidate);
+    /// Asks for the breakdown of a layout of the latest search, which must have been answered.
+    pub fn explain(&self, id: SearchId, layout: Layout) {
+        let steps = self.inner.session.borrow_mut().explain(id, layout);
+        self.inner.perform(steps);
+    }
+
+    /// Asks what the description of a model says; replaces any reading before it.
+    pub fn read(&self, texts: Texts) {
+        let steps = self.inner.session.borrow_mut().read(texts);
         self.inner.perform(steps);
     }
 

@@ -1,10 +1,12 @@
 //! The search in a web worker: both ends of the boundary and the vocabulary between them.
 //!
+//! * [`reading`]: a model of the user's own, read beside the searches.
 //! * [`protocol`] and [`codec`]: what crosses the boundary, and its bytes.
 //! * [`host`]: the worker's end as a pure state machine; it asks for files and never fetches.
 //! * [`session`]: the page's end as a pure state machine: latest wins, restart after a crash.
 //! * [`client`]: the page's end in the browser.
 
+pub mod reading;
 pub mod protocol;
 pub mod codec;
 mod packs;

@@ -3,14 +3,20 @@
 //! Messages are postcard bytes, private to one build: page and worker compare builds before anything else.
 
 use engine::explain::Explanation;
-use engine::problem::{ScenarioError, Skipped};
+use engine::problem::ScenarioError;
 use engine::rows::Rows;
-use engine::scenario::{Place, Scenario};
-use engine::view::Candidate;
+use engine::scenario::Scenario;
+use engine::text::{self, Message};
+use engine::view::Layout;
 use serde::{Deserialize, Serialize};
+
+use crate::reading::{Reading, Texts};
 
 /// Number of a search; grows with each one.
 pub type SearchId = u32;
+
+/// Number of a reading; grows with each one.
+pub type ReadingId = u32;
 
 /// From the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,12 +28,19 @@ pub enum Request {
         /// The question.
         scenario: Box<Scenario>,
     },
-    /// Break the time of a deployment of the last answered search down by operator.
+    /// Break the time of a layout of the last answered search down by operator.
     Explain {
         /// The search it belongs to.
         id: SearchId,
-        /// The deployment.
-        candidate: Box<Candidate>,
+        /// The layout.
+        layout: Layout,
+    },
+    /// Read the description of a model; searches go on meanwhile.
+    Read {
+        /// Number of this reading.
+        id: ReadingId,
+        /// The files.
+        texts: Texts,
     },
     /// Stop the search.
     Cancel {
@@ -66,12 +79,8 @@ pub enum Reply {
     Found {
         /// The search.
         id: SearchId,
-        /// What was searched.
-        places: Vec<Place>,
-        /// Everything it keeps, place by place.
-        rows: Vec<Rows>,
-        /// What was not searched.
-        left: Vec<Left>,
+        /// Everything it keeps.
+        rows: Box<Rows>,
         /// Identity of the data it used.
         data: String,
         /// Time spent searching, ms (tables already loaded).
@@ -81,10 +90,17 @@ pub enum Reply {
     Explained {
         /// The search it belongs to.
         id: SearchId,
-        /// The deployment asked for.
-        candidate: Box<Candidate>,
+        /// The layout asked for.
+        layout: Layout,
         /// Its breakdown.
         explanation: Explanation,
+    },
+    /// What the description of a model says, or why that is not understood.
+    Read {
+        /// The reading.
+        id: ReadingId,
+        /// What was read.
+        reading: Result<Box<Reading>, Message>,
     },
     /// No answer.
     Failed {
@@ -93,30 +109,6 @@ pub enum Reply {
         /// Why.
         failure: Failure,
     },
-}
-
-/// A place that a search of several left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Left {
-    /// The place.
-    pub place: Place,
-    /// Why.
-    pub why: Failure,
-}
-
-impl Left {
-    /// Whether there is nothing measured to search; other reasons may be gone the next time.
-    pub fn is_without_data(&self) -> bool {
-        matches!(self.why, Failure::Scenario(_))
-    }
-
-    /// The same for the engine; none when the data exists.
-    pub fn skipped(self) -> Option<Skipped> {
-        match self.why {
-            Failure::Scenario(why) => Some(Skipped { place: self.place, why }),
-            _ => None,
-        }
-    }
 }
 
 /// Why there is no answer.
@@ -155,4 +147,18 @@ pub enum Failure {
         /// Build of the worker.
         worker: String,
     },
+}
+
+impl Failure {
+    /// What to tell the user.
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Scenario(error) => text::scenario_error(error),
+            Self::Pack { name, why } => text::pack_failure(name, why),
+            Self::Network { url, status } => text::network_failure(url, *status),
+            Self::Crashed { why } => text::crashed(why),
+            Self::Unsupported { why } => text::unsupported(why),
+            Self::OtherBuild { page, worker } => text::other_build(page, worker),
+        }
+    }
 }

@@ -5,10 +5,11 @@
 //! asked the same once more; what breaks it twice is reported.
 
 use engine::scenario::Scenario;
-use engine::view::Candidate;
+use engine::view::Layout;
 
 use crate::BUILD;
-use crate::protocol::{Failure, Reply, Request, SearchId};
+use crate::protocol::{Failure, ReadingId, Reply, Request, SearchId};
+use crate::reading::Texts;
 
 /// Workers that may break down in a row before any of them listened.
 const STARTS: u32 = 2;
@@ -50,7 +51,10 @@ pub struct Session {
     /// The latest search, until cancelled or given up: what a new worker is asked.
     search: Option<Scenario>,
     answered: bool,
-    explain: Option<Candidate>,
+    explain: Option<Layout>,
+    last_reading: ReadingId,
+    /// The latest reading, until it is answered or a worker broke down over it.
+    reading: Option<Texts>,
     /// Breakdowns in a row before a worker listened.
     false_starts: u32,
     /// The search under which a worker broke down.
@@ -67,6 +71,8 @@ impl Session {
             search: None,
             answered: false,
             explain: None,
+            last_reading: 0,
+            reading: None,
             false_starts: 0,
             broke_on: None,
         }
@@ -89,13 +95,26 @@ impl Session {
         (self.last_id, steps)
     }
 
-    /// Asks for the breakdown of a deployment of the answered search `id`.
-    pub fn explain(&mut self, id: SearchId, candidate: Candidate) -> Vec<Step> {
+    /// Asks for the breakdown of a layout of the answered search `id`.
+    pub fn explain(&mut self, id: SearchId, layout: Layout) -> Vec<Step> {
         if id != self.last_id || !self.answered {
             return Vec::new();
         }
-        self.explain = Some(candidate);
+        self.explain = Some(layout);
         self.post_explain()
+    }
+
+    /// Asks what the description of a model says; the answer to any earlier one is not awaited any more.
+    pub fn read(&mut self, texts: Texts) -> Vec<Step> {
+        self.last_reading = self.last_reading.wrapping_add(1);
+        self.reading = Some(texts);
+        match self.worker {
+            Worker::None => {
+                self.worker = Worker::Starting;
+                vec![Step::Start]
+            }
+            _ => self.post_reading().into_iter().collect(),
+        }
     }
 
     /// Gives up the search `id`.
@@ -112,7 +131,9 @@ impl Session {
             Reply::Ready { build } if build == BUILD => {
                 self.worker = Worker::Ready;
                 self.false_starts = 0;
-                self.post_search()
+                let mut steps = self.post_search();
+                steps.extend(self.post_reading());
+                steps
             }
             Reply::Ready { build } => {
                 self.worker = Worker::Foreign;
@@ -130,11 +151,14 @@ impl Session {
                 self.search = None;
                 vec![Step::Deliver(reply)]
             }
+            Reply::Read { id, .. } if id == self.last_reading && self.reading.take().is_some() => {
+                vec![Step::Deliver(reply)]
+            }
             Reply::Loading { id, .. } | Reply::Progress { id, .. } if self.awaits(id) => {
                 vec![Step::Deliver(reply)]
             }
-            Reply::Explained { id, ref candidate, .. } if id == self.last_id && self.answered => {
-                if self.explain.as_ref() == Some(&**candidate) {
+            Reply::Explained { id, ref layout, .. } if id == self.last_id && self.answered => {
+                if self.explain.as_ref() == Some(layout) {
                     self.explain = None;
                 }
                 vec![Step::Deliver(reply)]
@@ -158,6 +182,8 @@ impl Session {
         }
         self.worker = Worker::Starting;
         let mut steps = vec![Step::Start];
+        // What broke one worker is not given to the next.
+        steps.extend(self.refuse_reading(&Failure::Crashed { why: why.clone() }));
         if self.search.is_some() && self.broke_on.replace(self.last_id) == Some(self.last_id) {
             steps.extend(self.give_up(Failure::Crashed { why }));
         }
@@ -194,10 +220,21 @@ impl Session {
     fn give_up(&mut self, failure: Failure) -> Vec<Step> {
         self.explain = None;
         self.answered = false;
-        match self.search.take() {
-            Some(_) => vec![Step::Deliver(Reply::Failed { id: self.last_id, failure })],
-            None => Vec::new(),
+        let mut steps: Vec<Step> = self.refuse_reading(&failure).into_iter().collect();
+        if self.search.take().is_some() {
+            steps.push(Step::Deliver(Reply::Failed { id: self.last_id, failure }));
         }
+        steps
+    }
+
+    fn refuse_reading(&mut self, failure: &Failure) -> Option<Step> {
+        self.reading.take()?;
+        Some(Step::Deliver(Reply::Read { id: self.last_reading, reading: Err(failure.message()) }))
+    }
+
+    fn post_reading(&self) -> Option<Step> {
+        let texts = self.reading.as_ref().filter(|_| self.worker == Worker::Ready)?;
+        Some(Step::Post(Request::Read { id: self.last_reading, texts: texts.clone() }))
     }
 
     fn post_search(&mut self) -> Vec<Step> {
@@ -213,8 +250,8 @@ impl Session {
 
     fn post_explain(&self) -> Vec<Step> {
         match self.explain {
-            Some(candidate) if self.worker == Worker::Ready && self.answered => {
-                vec![Step::Post(Request::Explain { id: self.last_id, candidate: Box::new(candidate) })]
+            Some(layout) if self.worker == Worker::Ready && self.answered => {
+                vec![Step::Post(Request::Explain { id: self.last_id, layout })]
             }
             _ => Vec::new(),
         }

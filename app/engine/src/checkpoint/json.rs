@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::error::{CheckpointError, File};
 
-/// Longest text that is read, bytes; the largest known description has a quarter of it.
-pub const MAX_BYTES: usize = 1 << 20;
+/// Longest text that is read, bytes; the longest known description, which lists every expert, has 3 MB.
+pub const MAX_BYTES: usize = 1 << 22;
 
 /// The object that a file holds.
 pub(super) fn object(text: &str, file: File) -> Result<Map<String, Value>, CheckpointError> {

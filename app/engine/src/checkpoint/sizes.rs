@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::architecture::Architecture;
 use super::error::CheckpointError;
-use super::has_pattern;
 use super::keys::Keys;
 use super::layers::pattern;
 use super::note::Note;
@@ -20,7 +19,8 @@ pub(super) fn read(
     let family = architecture.family;
     let layers = match text.whole("num_hidden_layers")? {
         Some(layers) => layers,
-        None if has_pattern(family) => pattern(text)?.len() as u32,
+        // Its layers may be listed instead.
+        None if family == Family::NemotronH => pattern(text)?.len() as u32,
         None => return Err(text.missing("num_hidden_layers")),
     };
     let (hidden, heads) = (text.need("hidden_size")?, text.need("num_attention_heads")?);

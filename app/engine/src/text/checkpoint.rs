@@ -2,6 +2,7 @@
 
 use super::{Message, alternatives, capital, excerpt, number_of};
 use crate::checkpoint::{ARCHITECTURES, CheckpointError, MAX_BYTES, Note};
+use crate::custom::CustomError;
 use crate::format::count;
 use crate::model::ModelSpec;
 
@@ -9,18 +10,19 @@ use crate::model::ModelSpec;
 pub fn checkpoint_error(error: &CheckpointError) -> Message {
     let correct = "Correct it, or take the file as the Hub has it.";
     match error {
-        CheckpointError::TooLarge { file, bytes } => Message::new(
+        // A longer file may have been cut while it was opened, so that its size says nothing.
+        CheckpointError::TooLarge { file, bytes: _ } => Message::new(
             format!("This is too long for a {file}"),
-            format!("It has {} bytes; {} are read.", count(*bytes as u64), count(MAX_BYTES as u64)),
+            format!("No more than {} bytes are read.", count(MAX_BYTES as u64)),
             "Give the description of the model, not its weights or its vocabulary.",
         ),
         CheckpointError::Syntax { file, line, column, why } => Message::new(
-            format!("{} is not JSON", capital(file.name())),
+            format!("The {file} is not JSON"),
             format!("Line {line}, column {column}: {}.", excerpt(why)),
             "Give the whole file, from its first { to its last }.",
         ),
         CheckpointError::NotObject { file, found } => Message::new(
-            format!("{} does not describe a model", capital(file.name())),
+            format!("The {file} does not describe a model"),
             format!("It is {found}, not an object."),
             "Give the whole file, from its first { to its last }.",
         ),
@@ -49,6 +51,11 @@ pub fn checkpoint_error(error: &CheckpointError) -> Message {
             )
         }
     }
+}
+
+/// Why facts that were read cannot be used.
+pub fn unusable_model(error: &CustomError) -> Message {
+    Message::new("This model cannot be used", capital(&error.to_string()), "Choose a model from the list.")
 }
 
 /// What a reading assumed or left out.
@@ -100,6 +107,12 @@ pub fn checkpoint_facts(spec: &ModelSpec) -> Vec<(&'static str, String)> {
     if spec.is_moe() {
         let (experts, topk, width) = (number(spec.experts), number(spec.topk), number(spec.moe_ffn));
         out.push(("Experts", format!("{experts}, {topk} per token, width {width}")));
+    }
+    if let Some(vit) = &spec.vit {
+        out.push((
+            "Vision encoder",
+            format!("{}, width {}", number_of(vit.depth, "layer"), number(vit.hidden)),
+        ));
     }
     if spec.mtp_layers > 0 {
         out.push(("Draft layers", number(spec.mtp_layers)));
@@ -176,7 +189,7 @@ mod tests {
     fn errors_name_the_place_and_what_to_do() {
         let key = || "text_config.hidden_size".to_owned();
         let errors = [
-            (CheckpointError::TooLarge { file: File::Config, bytes: 2_000_000 }, "2,000,000"),
+            (CheckpointError::TooLarge { file: File::Config, bytes: 5_000_000 }, "4,194,304"),
             (
                 CheckpointError::Syntax {
                     file: File::Config,

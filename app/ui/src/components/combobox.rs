@@ -20,6 +20,10 @@ pub(crate) fn Combobox(
     error: Signal<Option<String>>,
     /// Options for what was typed.
     find: fn(&str) -> Vec<ModelOption>,
+    /// What stands below the options.
+    other: &'static str,
+    /// Called when that is taken.
+    take_other: impl Fn() + Copy + Send + Sync + 'static,
     /// Takes an option.
     take: impl Fn(String) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
@@ -32,17 +36,17 @@ pub(crate) fn Combobox(
     let option_id = move |at: usize| format!("{id}-option-{at}");
     let close = move || query.set(None);
     let choose = move |at: usize| {
-        if let Some(option) = options.with_untracked(|options| options.get(at).cloned()) {
-            close();
-            take(option.id);
+        let option = options.with_untracked(|options| options.get(at).cloned());
+        close();
+        match option {
+            Some(option) => take(option.id),
+            None => take_other(),
         }
     };
     let go = move |forward: bool| {
-        let count = options.with_untracked(Vec::len);
-        if count > 0 {
-            active.update(|at| *at = (*at + if forward { 1 } else { count - 1 }) % count);
-            screen::reveal(&option_id(active.get_untracked()));
-        }
+        let count = options.with_untracked(Vec::len) + 1;
+        active.update(|at| *at = (*at + if forward { 1 } else { count - 1 }) % count);
+        screen::reveal(&option_id(active.get_untracked()));
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         match event.key().as_str() {
@@ -60,6 +64,26 @@ pub(crate) fn Combobox(
         query
             .get()
             .unwrap_or_else(|| value.with(|value| crate::view_model::form::short_model(value).to_owned()))
+    };
+    let row = move |at: usize, current: bool, title: String, detail: String| {
+        view! {
+            <li
+                id=option_id(at)
+                role="option"
+                aria-selected=move || (active.get() == at).to_string()
+                class:active=move || active.get() == at
+                class:current=current
+                on:pointerdown=move |event| { event.prevent_default(); choose(at); }
+            >
+                <b>{title}</b>
+                <span>{detail}</span>
+            </li>
+        }
+    };
+    let none = move || {
+        options
+            .with(Vec::is_empty)
+            .then(|| view! { <li class="none" role="presentation">"No model has these words."</li> })
     };
     view! {
         <div class="control combobox" class:bad=move || error.with(Option::is_some)>
@@ -90,26 +114,14 @@ pub(crate) fn Combobox(
             />
             <ul class="options" id=list role="listbox" aria-label=label class:hidden=move || !open.get()>
                 {move || {
-                    options.get().into_iter().enumerate().map(|(at, option)| {
+                    let options = options.get();
+                    let last = row(options.len(), false, other.to_owned(), String::new());
+                    let rows = options.into_iter().enumerate().map(|(at, option)| {
                         let current = value.with_untracked(|value| *value == option.id);
-                        view! {
-                            <li
-                                id=option_id(at)
-                                role="option"
-                                aria-selected=move || (active.get() == at).to_string()
-                                class:active=move || active.get() == at
-                                class:current=current
-                                on:pointerdown=move |event| { event.prevent_default(); choose(at); }
-                            >
-                                <b>{option.id.clone()}</b>
-                                <span>{option.detail.clone()}</span>
-                            </li>
-                        }
-                    }).collect_view()
+                        row(at, current, option.id, option.detail)
+                    });
+                    (rows.collect_view(), none(), last)
                 }}
-                <li class="none" role="option" aria-selected="false" aria-disabled="true" class:hidden=move || !options.with(Vec::is_empty)>
-                    "No model has these words."
-                </li>
             </ul>
             <p class="field-error" class:hidden=move || error.with(Option::is_none)>{move || error.get()}</p>
         </div>

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
-use engine::text::{self, Message};
-use engine::view::Candidate;
+use engine::text::Message;
+use engine::view::Layout;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use worker::client::Client;
 use worker::protocol::{Failure, Reply, SearchId};
+use worker::reading::{Reading, Texts};
 
-use crate::view_model::form::place_name;
 use crate::view_model::shown::{Answer, same_rows};
 
 /// Where trunk puts the worker's loader.
@@ -80,7 +80,9 @@ pub(crate) struct Engine {
     /// The last answer; stays while the next one is sought.
     pub(crate) answer: RwSignal<Option<Arc<Answer>>>,
     /// The last breakdown.
-    pub(crate) explained: RwSignal<Option<(Candidate, Explanation)>>,
+    pub(crate) explained: RwSignal<Option<(Layout, Explanation)>>,
+    /// What the last description of a model says; none while there is none.
+    pub(crate) reading: RwSignal<Option<Result<Reading, Message>>>,
     client: StoredValue<Option<Client>, LocalStorage>,
     asked: StoredValue<Option<(SearchId, Scenario)>>,
     resting: StoredValue<Option<Timeout>, LocalStorage>,
@@ -93,6 +95,7 @@ impl Engine {
             phase: RwSignal::new(Phase::default()),
             answer: RwSignal::new(None),
             explained: RwSignal::new(None),
+            reading: RwSignal::new(None),
             client: StoredValue::new_local(None),
             asked: StoredValue::new(None),
             resting: StoredValue::new_local(None),
@@ -136,17 +139,24 @@ impl Engine {
         }
     }
 
-    /// Asks where the time of a deployment goes; only a finished search can tell.
-    pub(crate) fn explain(self, candidate: Candidate) {
-        let known = self
-            .explained
-            .with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == candidate));
+    /// Asks where the time of a layout goes; only a finished search can tell.
+    pub(crate) fn explain(self, layout: Layout) {
+        let known =
+            self.explained.with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == layout));
         if known || self.phase.with_untracked(|phase| *phase != Phase::Done) {
             return;
         }
         let id = self.asked.with_value(|asked| asked.as_ref().map(|(id, _)| *id));
         if let (Some(id), Some(client)) = (id, self.client.with_value(Option::clone)) {
-            client.explain(id, candidate);
+            client.explain(id, layout);
+        }
+    }
+
+    /// Asks what the description of a model says.
+    pub(crate) fn read(self, config: Option<String>, quant: Option<String>) {
+        match (config, self.client.with_value(Option::clone)) {
+            (Some(config), Some(client)) => client.read(Texts { config, quant }),
+            _ => self.reading.set(None),
         }
     }
 
@@ -155,20 +165,16 @@ impl Engine {
             Reply::Ready { .. } => {}
             Reply::Loading { received, total, .. } => self.phase.set(Phase::Loading { received, total }),
             Reply::Progress { done, total, .. } => self.phase.set(Phase::Running { done, total }),
-            Reply::Found { places, rows, left, data, elapsed_ms, .. } => {
+            Reply::Found { rows, data, elapsed_ms, .. } => {
                 let Some((_, scenario)) = self.asked.get_value() else { return };
                 self.explained.set(None);
-                let left =
-                    text::not_searched(left.iter().map(|left| (place_name(&left.place), reason(&left.why))));
-                let (places, rows) = (Arc::new(places), Arc::new(rows));
-                self.answer.set(Some(Arc::new(Answer { scenario, places, rows, left, data, elapsed_ms })));
+                self.answer.set(Some(Arc::new(Answer { scenario, rows: Arc::new(*rows), data, elapsed_ms })));
                 self.phase.set(Phase::Done);
             }
-            Reply::Explained { candidate, explanation, .. } => {
-                self.explained.set(Some((*candidate, explanation)));
-            }
+            Reply::Read { reading, .. } => self.reading.set(Some(reading.map(|reading| *reading))),
+            Reply::Explained { layout, explanation, .. } => self.explained.set(Some((layout, explanation))),
             Reply::Failed { failure, .. } => {
-                let message = message(&failure);
+                let message = failure.message();
                 let error = match failure {
                     Failure::Scenario(error) => Some(error),
                     _ => None,
@@ -176,25 +182,5 @@ impl Engine {
                 self.phase.set(Phase::Failed { message, error });
             }
         }
-    }
-}
-
-/// Why a place was left out, in a few words.
-fn reason(failure: &Failure) -> String {
-    match failure {
-        Failure::Scenario(error) => text::skip_reason(error),
-        Failure::Pack { name, .. } | Failure::Network { url: name, .. } => text::lost_reason(name),
-        other => message(other).title,
-    }
-}
-
-fn message(failure: &Failure) -> Message {
-    match failure {
-        Failure::Scenario(error) => text::scenario_error(error),
-        Failure::Pack { name, why } => text::pack_failure(name, why),
-        Failure::Network { url, status } => text::network_failure(url, *status),
-        Failure::Crashed { why } => text::crashed(why),
-        Failure::Unsupported { why } => text::unsupported(why),
-        Failure::OtherBuild { page, worker } => text::other_build(page, worker),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod clipboard;
 pub(crate) mod engine;
+pub(crate) mod files;
 mod fine;
 pub(crate) mod location;
 pub(crate) mod packs;

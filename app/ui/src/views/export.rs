@@ -57,16 +57,14 @@ fn build(page: Page, name: &str, release: Dynamo) -> Outcome {
     let shown = page.shown.get()?;
     let point = shown.view.points.get(page.focus.get()?)?;
     let catalog = Catalog::embedded();
-    // The deployment of a pick has the pick's own backend and system.
-    let asked = shown.scenario.at(&shown.place(point));
-    let (model, system) = (asked.spec(catalog)?, catalog.system(&asked.system)?);
+    let (model, system) = (shown.scenario.spec(catalog)?, catalog.system(&shown.scenario.system)?);
     let options = DgdrOptions {
         name: (!name.trim().is_empty()).then(|| name.trim().to_owned()),
         release,
         link: Some(share_link(page)),
         ..DgdrOptions::default()
     };
-    Some(dgdr(&asked, &model, system, point, &options))
+    Some(dgdr(&shown.scenario, &model, system, point, &options))
 }
 
 /// The link to this answer, without the screen.
@@ -107,8 +105,7 @@ fn Options(name: RwSignal<String>, release: RwSignal<Dynamo>) -> impl IntoView {
         } else {
             "The selected configuration"
         };
-        let place = shown.place_label(point).map_or_else(String::new, |place| format!(", {place}"));
-        Some(format!("{which}: {}, {}{place}.", text::layout_short(point), text::layout_total(point)))
+        Some(format!("{which}: {}, {}.", text::layout_short(point), text::layout_total(point)))
     };
     let releases = Dynamo::ALL
         .iter()

@@ -44,6 +44,5 @@ fn mark(pin: &Pin) -> &'static str {
 
 fn name(pin: &Pin) -> String {
     let system = form::system_name(&pin.scenario.system).to_owned();
-    let place = pin.place.as_ref().map_or(system, form::place_name);
-    format!("{} · {} × {place}", text::layout_short(&pin.point), pin.point.gpus_used)
+    format!("{} · {} × {system}", text::layout_short(&pin.point), pin.point.gpus_used)
 }

@@ -1,11 +1,11 @@
 //! The question: one bar, always there.
 
 mod more;
+mod own_model;
 
 use engine::backend::Backend;
-use engine::link;
 use engine::problem::Field;
-use engine::scenario::{Goal, Scenario};
+use engine::scenario::Goal;
 use leptos::prelude::*;
 
 use crate::components::{Combobox, NumberField, Select};
@@ -15,6 +15,7 @@ use crate::view_model::form::{self, GoalKind};
 use crate::view_model::preset::{PRESETS, Preset};
 use crate::view_model::remedy::field_of;
 use more::More;
+use own_model::OwnModel;
 
 /// What the search says is wrong with a field.
 fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
@@ -33,6 +34,7 @@ fn refused(page: Page, wanted: Field) -> Signal<Option<String>> {
 pub(crate) fn ScenarioBar() -> impl IntoView {
     let page = use_page();
     let unfolded = RwSignal::new(false);
+    let own = RwSignal::new(false);
     let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
@@ -44,10 +46,11 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
                 </button>
             </div>
             <div class="fields">
-                <Deployment/>
+                <Deployment own=own/>
                 <Traffic/>
                 <Targets/>
                 <More/>
+                <Show when=move || own.get()><OwnModel open=own/></Show>
             </div>
             <Stories/>
         </section>
@@ -55,18 +58,19 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
 }
 
 #[component]
-fn Deployment() -> impl IntoView {
+fn Deployment(
+    /// Whether the panel for a model of the user's own is open.
+    own: RwSignal<bool>,
+) -> impl IntoView {
     let page = use_page();
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
-    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.one_system().map(str::to_owned)));
-    let backend = Memo::new(move |_| page.scenario.with(Scenario::one_backend));
+    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
+    let backend = Memo::new(move |_| page.scenario.with(|scenario| scenario.backend));
     let systems = Signal::derive(move || {
-        page.index
-            .with(|index| page.scenario.with(|scenario| form::searched_systems(index.as_deref(), scenario)))
+        page.index.with(|index| form::systems(index.as_deref(), backend.get(), &system.get()))
     });
-    let backends = Signal::derive(move || {
-        page.index.with(|index| form::backends(index.as_deref(), system.get().as_deref()))
-    });
+    let backends =
+        Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
     view! {
         <div class="group">
             <Combobox
@@ -74,6 +78,8 @@ fn Deployment() -> impl IntoView {
                 label="Model"
                 value=model
                 error=refused(page, Field::Model)
+                other="Paste a config.json…"
+                take_other=move || own.set(true)
                 find=|query| form::models(query)
                 take=move |id| { page.edit(|scenario| scenario.choose(&id)); page.commit(); }
             />
@@ -82,25 +88,21 @@ fn Deployment() -> impl IntoView {
                 id="system"
                 label="GPU"
                 choices=systems
-                value=Signal::derive(move || system.get().unwrap_or_else(|| link::ANY.to_owned()))
+                value=system
                 refused=refused(page, Field::System)
-                set=move |id| {
-                    page.edit(|scenario| {
-                        scenario.set_system((id != link::ANY).then_some(&id));
-                        scenario.version = None;
-                    });
-                    page.commit();
-                }
+                set=move |id| { page.edit(|scenario| { scenario.system = id; scenario.version = None; }); page.commit(); }
             />
             <Select
                 id="backend"
                 label="Engine"
                 choices=backends
-                value=Signal::derive(move || backend.get().map_or(link::AUTO, Backend::name).to_owned())
+                value=Signal::derive(move || backend.get().name().to_owned())
                 refused=refused(page, Field::Backend)
                 set=move |name| {
-                    page.edit(|scenario| { scenario.set_backend(Backend::from_name(&name)); scenario.version = None; });
-                    page.commit();
+                    if let Some(backend) = Backend::from_name(&name) {
+                        page.edit(|scenario| { scenario.backend = backend; scenario.version = None; });
+                        page.commit();
+                    }
                 }
             />
         </div>

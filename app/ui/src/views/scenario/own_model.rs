@@ -1,0 +1,154 @@
+//! A model that is not in the list, from its `config.json`.
+
+use engine::checkpoint::MAX_BYTES;
+use engine::custom;
+use leptos::prelude::*;
+use worker::reading::Reading;
+
+use crate::components::MessageBox;
+use crate::services::{files, screen};
+use crate::state::use_page;
+
+/// Paste or drop the file, look at what was understood, use it.
+#[component]
+pub(super) fn OwnModel(
+    /// Whether this is shown.
+    open: RwSignal<bool>,
+) -> impl IntoView {
+    let page = use_page();
+    let (config, quant) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let over = RwSignal::new(false);
+    Effect::new(move || screen::focus("own-config"));
+    Effect::new(move || {
+        let of = |signal: RwSignal<String>| Some(signal.get()).filter(|text| !text.trim().is_empty());
+        page.engine.read(of(config), of(quant));
+    });
+    let take = move |files: Vec<(String, String)>| {
+        for (name, text) in files {
+            let place = if name.to_lowercase().contains("quant") { quant } else { config };
+            // The panel may have been closed while the file was read.
+            place.try_set(text);
+        }
+    };
+    let close = move || {
+        open.set(false);
+        screen::focus("model");
+    };
+    let file = move |id: &'static str, label: &'static str, text: RwSignal<String>, rows: u32| {
+        view! {
+            <textarea
+                id=id
+                class="field"
+                rows=rows
+                spellcheck="false"
+                autocomplete="off"
+                aria-label=label
+                placeholder=label
+                prop:value=move || text.get()
+                on:input=move |event| text.set(event_target_value(&event))
+            ></textarea>
+        }
+    };
+    view! {
+        <section
+            class="own"
+            class:over=move || over.get()
+            aria-label="A model of your own"
+            on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    event.stop_propagation();
+                    close();
+                }
+            }
+            on:dragover=move |event| { event.prevent_default(); over.set(true); }
+            on:dragleave=move |_| over.set(false)
+            on:drop=move |event| {
+                over.set(false);
+                if let Some(files) = files::dropped(&event) {
+                    event.prevent_default();
+                    leptos::task::spawn_local(async move { take(files::texts(Some(files), MAX_BYTES).await) });
+                }
+            }
+        >
+            <div class="ownfiles">
+                <h2>"A model of your own"</h2>
+                <p class="note">"Paste or drop its config.json. It is read here and sent nowhere; the link you share carries its sizes and precisions."</p>
+                {file("own-config", "config.json", config, 8)}
+                {file("own-quant", "hf_quant_config.json, if there is one", quant, 2)}
+                <label class="ghost">
+                    "Choose files…"
+                    <input
+                        type="file"
+                        multiple
+                        accept=".json,application/json"
+                        on:change=move |event| leptos::task::spawn_local(async move { take(files::chosen(event, MAX_BYTES).await) })
+                    />
+                </label>
+            </div>
+            <Facts open=open close=close/>
+        </section>
+    }
+}
+
+/// What was understood, its name, and what to do with it.
+#[component]
+fn Facts(
+    /// Whether the panel is shown.
+    open: RwSignal<bool>,
+    /// Closes it.
+    close: impl Fn() + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let page = use_page();
+    let reading = page.engine.reading;
+    let named = RwSignal::new(None::<String>);
+    let name = move || {
+        let own = || reading.with(|reading| reading.as_ref()?.as_ref().ok()?.name.clone());
+        named.get().or_else(own).unwrap_or_default()
+    };
+    let use_it = move |_| {
+        if let Some(Ok(Reading { custom, .. })) = reading.get_untracked() {
+            page.edit(|scenario| {
+                scenario.model = custom::name(&untrack(name));
+                scenario.custom = Some(custom);
+            });
+            page.commit();
+            open.set(false);
+            screen::focus("answer");
+        }
+    };
+    view! {
+        <div class="ownfacts">
+            <div aria-live="polite">{move || reading.get().map(outcome)}</div>
+            <div class="control">
+                <label for="own-name">"Name, as on the Hub"</label>
+                <input
+                    id="own-name"
+                    class="field"
+                    autocomplete="off"
+                    spellcheck="false"
+                    maxlength=custom::MAX_NAME.to_string()
+                    placeholder=custom::UNNAMED
+                    prop:value=name
+                    on:input=move |event| named.set(Some(event_target_value(&event)))
+                />
+            </div>
+            <div class="buttons">
+                <button type="button" class="primary" disabled=move || reading.with(|reading| !matches!(reading, Some(Ok(_)))) on:click=use_it>"Use this model"</button>
+                <button type="button" class="ghost" on:click=move |_| close()>"Close"</button>
+            </div>
+        </div>
+    }
+}
+
+/// What was understood, or why nothing was.
+fn outcome(reading: Result<Reading, engine::text::Message>) -> AnyView {
+    match reading {
+        Err(message) => view! { <MessageBox message=message/> }.into_any(),
+        Ok(Reading { facts, notes, .. }) => {
+            let facts =
+                facts.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
+            let notes = notes.into_iter().map(|note| view! { <li>{note}</li> });
+            view! { <dl>{facts.collect_view()}</dl><ul>{notes.collect_view()}</ul> }.into_any()
+        }
+    }
+}
