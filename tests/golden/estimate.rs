@@ -6,7 +6,9 @@ use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, Phase, Pool, estimate};
 use engine::memory::Fit;
 use engine::parallel::Parallel;
-use engine::scenario::{EncoderPlace, EngineOptions, Images, Policy, Scenario, Workload};
+use engine::quant::{KvQuant, Quant};
+use engine::scenario::{EncoderPlace, EngineOptions, Images, Policy, QuantChoice, Scenario, Workload};
+use engine::source::DataMode;
 use serde_json::Value;
 
 use crate::report::Report;
@@ -38,6 +40,11 @@ fn estimates_of_attention_and_ffn_nodes() {
 #[test]
 fn estimates_with_encoder_workers() {
     suite("estimate-epd");
+}
+
+#[test]
+fn estimates_without_their_tables() {
+    suite("estimate-modes");
 }
 
 fn suite(name: &'static str) {
@@ -98,6 +105,15 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
             ..EngineOptions::default()
         },
         policy: Policy::Reference,
+        quant: QuantChoice {
+            gemm: precision(kwargs, "gemm_quant_mode", Quant::from_name),
+            kv: precision(kwargs, "kvcache_quant_mode", KvQuant::from_name),
+            fmha: None,
+        },
+        mode: kwargs["database_mode"]
+            .as_str()
+            .and_then(|mode| DataMode::from_name(&mode.to_lowercase()))
+            .unwrap_or_default(),
         ..Scenario::default()
     };
     let size = |prefix: &str, key: &str| {
@@ -149,6 +165,11 @@ fn run(kwargs: &Value, mode: &str) -> Option<Estimate> {
         other => panic!("unknown mode {other}"),
     };
     estimate(&tests::problem(&scenario).ok()?, &deployment).ok()
+}
+
+/// A precision that the case sets; none keeps the checkpoint's.
+fn precision<T>(kwargs: &Value, key: &str, from_name: fn(&str) -> Option<T>) -> Option<T> {
+    kwargs[key].as_str().map(|name| from_name(name).expect("a known precision"))
 }
 
 fn compare(id: &str, mode: &str, got: &Estimate, want: &Value, report: &mut Report) {

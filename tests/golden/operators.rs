@@ -9,6 +9,7 @@ use engine::kernel::{Binder, Shape};
 use engine::ops::{Collective, CommQuant, Experts, Op, OpKind};
 use engine::perf::PerfDb;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
+use engine::source::DataMode;
 use serde_json::Value;
 
 use crate::report::Report;
@@ -35,11 +36,20 @@ const BUILT: &[&str] = &[
 
 #[test]
 fn operators() {
-    let Some(golden) = load("operators.json") else {
-        return Report::skipped("operators");
+    suite("operators");
+}
+
+#[test]
+fn operators_without_their_tables() {
+    suite("operators-modes");
+}
+
+fn suite(name: &'static str) {
+    let Some(golden) = load(&format!("{name}.json")) else {
+        return Report::skipped(name);
     };
-    let mut report = Report::new("operators");
-    let mut databases: BTreeMap<(String, String), PerfDb> = BTreeMap::new();
+    let mut report = Report::new(name);
+    let mut databases: BTreeMap<(String, String, DataMode), PerfDb> = BTreeMap::new();
     for case in golden["cases"].as_array().expect("cases") {
         let op = text(case, "op");
         if !BUILT.contains(&op) {
@@ -47,12 +57,13 @@ fn operators() {
             continue;
         }
         let (system, backend) = (text(case, "system"), text(case, "backend"));
+        let mode = case["mode"].as_str().and_then(DataMode::from_name).unwrap_or_default();
         let db = databases
-            .entry((system.to_owned(), backend.to_owned()))
-            .or_insert_with(|| database(system, backend));
+            .entry((system.to_owned(), backend.to_owned(), mode))
+            .or_insert_with(|| database(system, backend, mode));
         let got = latency(db, op, &case["args"]);
         report.case(op);
-        let what = format!("{system}/{backend} {op} {}", case["args"]);
+        let what = format!("{system}/{backend} {mode} {op} {}", case["args"]);
         match (got, case["latency_ms"].as_f64()) {
             (Some(got), Some(want)) => report.compare(op, &what, got, want, RELATIVE, 0.0),
             (None, None) => {}
@@ -63,12 +74,12 @@ fn operators() {
 }
 
 /// Every table of one system and backend.
-fn database(system: &str, backend: &str) -> PerfDb {
+fn database(system: &str, backend: &str, mode: DataMode) -> PerfDb {
     let spec = Catalog::embedded().system(system).expect("a known system");
     let backend = Backend::from_name(backend).expect("a known backend");
     let entry = tests::index().pack(system, backend.name()).expect("a pack");
     let packs = entry.files.iter().map(|file| tests::pack(&file.name).expect("a shipped file")).collect();
-    PerfDb::new(Arc::new(spec.clone()), packs)
+    PerfDb::new(Arc::new(spec.clone()), packs, mode)
 }
 
 /// Latency of one operator; none when there is no data. A precision without a name in the engine has none.

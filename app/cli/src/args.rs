@@ -10,6 +10,7 @@ use engine::backend::Backend;
 use engine::link::AUTO;
 use engine::manifest::Dynamo;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
+use engine::source::DataMode;
 
 const AFTER: &str =
     "Exit code: 0 when something meets the targets, 1 when nothing does, 2 when the input is wrong.";
@@ -312,6 +313,10 @@ pub(crate) struct Question {
     /// Drafts that are accepted per step, on average.
     #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     pub(crate) mtp_accepted: Option<f64>,
+    /// What answers for an operator: measured tables (silicon), those with estimates where nothing was measured
+    /// (hybrid), estimates alone (empirical) or the roofline (sol).
+    #[arg(long, value_name = "MODE", value_parser = data_mode)]
+    pub(crate) database_mode: Option<DataMode>,
 }
 
 /// What to search.
@@ -393,6 +398,10 @@ fn kv(name: &str) -> Result<KvQuant, String> {
 
 fn fmha(name: &str) -> Result<FmhaQuant, String> {
     FmhaQuant::from_name(name).ok_or_else(|| one_of(FmhaQuant::ALL))
+}
+
+fn data_mode(name: &str) -> Result<DataMode, String> {
+    DataMode::from_name(name).ok_or_else(|| one_of(DataMode::ALL))
 }
 
 fn dynamo(tag: &str) -> Result<Dynamo, String> {

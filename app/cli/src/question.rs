@@ -131,6 +131,7 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
         max_seq_len,
         mtp,
         mtp_accepted,
+        database_mode,
     } = flags;
     if let Some(system) = system {
         scenario.set_system((system != link::ANY).then_some(system));
@@ -169,6 +170,7 @@ fn apply(flags: &args::Question, scenario: &mut Scenario) {
     set_some(&mut scenario.engine.max_seq_len, max_seq_len.as_ref());
     set(&mut scenario.engine.draft_tokens, mtp.as_ref());
     set(&mut scenario.engine.draft_accepted, mtp_accepted.as_ref());
+    set(&mut scenario.mode, database_mode.as_ref());
 }
 
 fn narrow(flags: &args::Space, scenario: &mut Scenario) {

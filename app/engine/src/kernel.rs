@@ -3,7 +3,9 @@
 //! Formulas and rooflines are those of the measured tables' publisher (perf tables of
 //! aiconfigurator-core, see NOTICE). Latencies are ms; memory sizes decimal bytes.
 
+mod answer;
 mod attention;
+mod attention_estimate;
 mod bind;
 mod comm;
 mod compose;
@@ -16,6 +18,7 @@ mod exchange;
 mod mla;
 mod mla_wide;
 mod moe;
+mod moe_estimate;
 mod prefill;
 mod msa;
 mod sparse;
@@ -36,6 +39,8 @@ use crate::source::Source;
 pub enum Gap {
     /// Nothing was measured for the shape of this operator.
     NoData(&'static str),
+    /// Nothing like this operator was measured either, so that it cannot be estimated.
+    NoEstimate(&'static str),
     /// The GPU has no such tensor cores.
     NoPeak(Pipe),
 }
@@ -62,12 +67,31 @@ pub struct Timing {
     pub measured: f64,
     /// The part extrapolated beyond measured tables.
     pub held: f64,
+    /// The part that is the roofline at the utilisation of measured neighbours.
+    pub empirical: f64,
+    /// The part that is the roofline itself.
+    pub sol: f64,
 }
 
 impl Timing {
     /// A formula's result.
     pub fn formula(ms: f64) -> Self {
-        Self { ms, measured: 0.0, held: 0.0 }
+        Self { ms, ..Self::default() }
+    }
+
+    /// A roofline.
+    pub fn roofline(ms: f64) -> Self {
+        Self { ms, sol: ms, ..Self::default() }
+    }
+
+    /// A roofline at the utilisation of measured neighbours.
+    pub fn estimate(ms: f64) -> Self {
+        Self { ms, empirical: ms, ..Self::default() }
+    }
+
+    /// A measurement.
+    pub fn measurement(ms: f64) -> Self {
+        Self { ms, measured: ms, ..Self::default() }
     }
 
     /// Adds `count` times `other`.
@@ -75,21 +99,34 @@ impl Timing {
         self.ms += count * other.ms;
         self.measured += count * other.measured;
         self.held += count * other.held;
+        self.empirical += count * other.empirical;
+        self.sol += count * other.sol;
+    }
+
+    /// So many ms of the same provenance; `held` when part of them lies beyond measured tables.
+    fn as_much(self, ms: f64, held: bool) -> Self {
+        let measured = self.measured + self.held > 0.0;
+        if !measured {
+            return if self.sol > 0.0 { Self::roofline(ms) } else { Self::estimate(ms) };
+        }
+        if held { Self { ms, held: ms, ..Self::default() } } else { Self::measurement(ms) }
     }
 
     fn scaled(self, factor: f64) -> Self {
-        Self { ms: self.ms * factor, measured: self.measured * factor, held: self.held * factor }
+        Self {
+            ms: self.ms * factor,
+            measured: self.measured * factor,
+            held: self.held * factor,
+            empirical: self.empirical * factor,
+            sol: self.sol * factor,
+        }
     }
 }
 
 impl From<Reading> for Timing {
     fn from(reading: Reading) -> Self {
         let ms = reading.value;
-        if reading.inside {
-            Self { ms, measured: ms, held: 0.0 }
-        } else {
-            Self { ms, measured: 0.0, held: ms }
-        }
+        if reading.inside { Self::measurement(ms) } else { Self { ms, held: ms, ..Self::default() } }
     }
 }
 
@@ -186,9 +223,17 @@ impl Kernel {
         self.run.roofline(shape, self.tokens(shape))
     }
 
-    /// Where its latency comes from.
-    pub fn source(&self) -> Source {
-        self.run.source()
+    /// Where a latency of it comes from.
+    pub fn source(&self, timing: Timing) -> Source {
+        if timing.empirical + timing.sol <= 0.0 {
+            self.run.source()
+        } else if timing.empirical >= timing.ms {
+            Source::Empirical
+        } else if timing.sol >= timing.ms {
+            Source::Sol
+        } else {
+            Source::Mixed
+        }
     }
 
     /// The kernels that count inside a composed one at this shape.

@@ -12,6 +12,7 @@ use crate::custom::Custom;
 use crate::format::plain;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
 use crate::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
+use crate::source::DataMode;
 
 /// Version of the keys and units.
 pub const VERSION: &str = "1";
@@ -83,6 +84,7 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
         quant,
         engine,
         policy,
+        mode,
     } = scenario;
     let mut out = Query(format!("v={VERSION}"));
     out.text("model", model);
@@ -156,6 +158,9 @@ pub fn write(scenario: &Scenario, data: Option<&str>) -> String {
     }
     if *policy == Policy::Reference {
         out.raw("policy", "reference");
+    }
+    if *mode != DataMode::Silicon {
+        out.raw("mode", mode);
     }
     if let Some(data) = data {
         out.text("data", data);
@@ -314,6 +319,7 @@ impl Reader {
             "backend" => scenario.set_backend(choice(value, BACKENDS)?),
             "serving" => scenario.serving = choice(value, SERVING)?,
             "policy" => scenario.policy = choice(value, POLICIES)?,
+            "mode" => scenario.mode = choice(value, MODES)?,
             _ => return Err(Problem::UnknownKey),
         }
         Ok(())
@@ -347,6 +353,7 @@ const ENCODERS: Names<EncoderPlace> = (
     &[EncoderPlace::Images, EncoderPlace::Weights, EncoderPlace::Workers],
 );
 const POLICIES: Names<Policy> = (&["exhaustive", "reference"], &[Policy::Exhaustive, Policy::Reference]);
+const MODES: Names<DataMode> = (&["silicon", "hybrid", "empirical", "sol"], DataMode::ALL);
 const FLAGS: Names<bool> = (&["0", "1", "false", "true"], &[false, true, false, true]);
 
 fn whole(value: &str) -> Result<u32, Problem> {

@@ -4,26 +4,35 @@
 
 pub mod grid;
 pub mod curve;
+pub mod estimate;
 pub mod exchange;
 pub mod gemm;
+pub mod util;
+mod ladder;
+mod primary;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perf_data::{Key, Pack, Slice, Table};
 
+use crate::backend::Backend;
 use crate::quant::Quant;
+use crate::source::DataMode;
 use crate::system::SystemSpec;
 use curve::Curve;
 use gemm::{GemmSol, GemmTable, Site};
 use grid::GridTable;
+use ladder::GemmEstimates;
 
 /// Decoded pack files of one system and backend.
 #[derive(Clone, Debug)]
 pub struct PerfDb {
     system: Arc<SystemSpec>,
     packs: Vec<Arc<Pack>>,
+    mode: DataMode,
     gemms: BTreeMap<Quant, Arc<GemmTable>>,
+    estimates: GemmEstimates,
 }
 
 /// One key column of a wanted slice.
@@ -45,9 +54,15 @@ impl Part<'_> {
 }
 
 impl PerfDb {
-    /// Tables of `system` in these pack files.
-    pub fn new(system: Arc<SystemSpec>, packs: Vec<Arc<Pack>>) -> Self {
-        let mut db = Self { system, packs, gemms: BTreeMap::new() };
+    /// Tables of `system` in these pack files; `mode` is how they are used.
+    pub fn new(system: Arc<SystemSpec>, packs: Vec<Arc<Pack>>, mode: DataMode) -> Self {
+        // What a table borrows from another version does not calibrate an estimate.
+        let packs = match mode {
+            DataMode::Silicon | DataMode::Hybrid => packs,
+            DataMode::Empirical | DataMode::Sol => packs.into_iter().map(primary::only).collect(),
+        };
+        let estimates = GemmEstimates::default();
+        let mut db = Self { system, packs, mode, gemms: BTreeMap::new(), estimates };
         let tables = Quant::ALL.iter().filter_map(|&quant| Some((quant, Arc::new(db.gemm_table(quant)?))));
         db.gemms = tables.collect();
         db
@@ -74,27 +89,33 @@ impl PerfDb {
         (!sites.is_empty()).then_some(GemmTable { sites, sol })
     }
 
+    /// How the tables are used.
+    pub fn mode(&self) -> DataMode {
+        self.mode
+    }
+
     /// The GPU system.
     pub fn system(&self) -> &SystemSpec {
         &self.system
     }
 
-    fn tables<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Table> {
-        self.packs.iter().filter_map(move |pack| pack.table(name))
+    fn tables<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Table> + use<'a> {
+        let found: Vec<&Table> = self.packs.iter().filter_map(|pack| pack.table(name)).collect();
+        found.into_iter()
     }
 
     /// All slices of a table over its files, first measured first.
-    pub fn slices<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a Slice> {
+    pub fn slices<'a>(&'a self, table: &str) -> impl Iterator<Item = &'a Slice> + use<'a> {
         self.tables(table).flat_map(|table| &table.slices)
     }
 
     /// The slice with exactly this key.
-    pub fn slice<'a>(&'a self, table: &'a str, key: &'a [Part<'a>]) -> Option<&'a Slice> {
+    pub fn slice(&self, table: &str, key: &[Part<'_>]) -> Option<&Slice> {
         self.slices(table).find(|slice| matches(&slice.key, key))
     }
 
     /// The slice of an attention table in the first kernel lane that has it.
-    pub fn lane_slice<'a>(&'a self, table: &'a str, key: &'a [Part<'a>]) -> Option<&'a Slice> {
+    pub fn lane_slice(&self, table: &str, key: &[Part<'_>]) -> Option<&Slice> {
         self.tables(table).find_map(|table| {
             let found: Vec<_> = table.slices.iter().filter(|slice| matches(&slice.key[1..], key)).collect();
             let rank = |slice: &Slice| {
@@ -103,6 +124,26 @@ impl PerfDb {
             };
             found.into_iter().min_by_key(|slice| rank(slice))
         })
+    }
+
+    /// The slices of an attention table by kernel lane, in the order lanes are consulted.
+    pub fn lanes(&self, table: &str) -> Vec<Vec<&Slice>> {
+        let named = self.tables(table).flat_map(|table| &table.info.lanes).map(String::as_str);
+        let seen = self.slices(table).filter_map(|slice| slice.key[0].as_text());
+        let mut names: Vec<&str> = Vec::new();
+        for name in named.chain(seen) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let lane =
+            |name: &str| self.slices(table).filter(|slice| Part::Text(name).is(&slice.key[0])).collect();
+        names.into_iter().map(lane).collect()
+    }
+
+    /// Engine that the tables were measured with; none without tables.
+    pub fn backend(&self) -> Option<Backend> {
+        self.packs.first().and_then(|pack| Backend::from_name(&pack.info.backend))
     }
 
     /// A one-axis slice as a curve.

@@ -2,6 +2,7 @@
 
 mod error;
 mod numbers;
+mod tables;
 
 pub use error::{Field, ScenarioError, Skipped};
 
@@ -18,8 +19,10 @@ use crate::parallel::Parallel;
 use crate::perf::{Part, PerfDb};
 use crate::quant::{FmhaQuant, Precision, Quant};
 use crate::scenario::{Scenario, Workload};
+use crate::source::DataMode;
 use crate::system::SystemSpec;
 use crate::wide::Coverage;
+use tables::{files, no_table};
 
 /// Most GPUs a scenario may ask for.
 pub const MAX_GPUS: u32 = 16_384;
@@ -31,6 +34,9 @@ pub const MAX_TOKENS: u32 = 10_000_000;
 pub const MAX_IMAGES: u32 = 1000;
 /// Longest side of an image, pixels.
 pub const MAX_IMAGE_SIDE: u32 = 16_384;
+
+/// Identity of no data.
+const NO_DATA: &str = "none";
 
 /// One side of a deployment, before its tables are loaded.
 #[derive(Clone, Debug)]
@@ -144,18 +150,24 @@ impl Plan {
 impl Problem {
     /// Joins a plan with its tables; `pack` finds a decoded file by name.
     pub fn new(plan: Plan, pack: impl Fn(&str) -> Option<Arc<Pack>>) -> Result<Self, ScenarioError> {
-        let backend = plan.scenario.backend;
+        let (backend, mode) = (plan.scenario.backend, plan.scenario.mode);
         let inferred = plan.scenario.quant.fmha.is_none();
         let load = |side: SidePlan| {
             let load =
                 |file: &PackFile| pack(&file.name).ok_or_else(|| no_table(&side.system, backend, file, &[]));
             let packs = side.files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
-            let db = PerfDb::new(Arc::clone(&side.system), packs);
+            let db = PerfDb::new(Arc::clone(&side.system), packs, mode);
             let mut precision = side.precision;
             if inferred {
                 precision.fmha = measured_latent_attention(&db, precision);
             }
-            let wide = Coverage::of(&db, &plan.model, precision.moe, backend);
+            // Only measurements answer for an all-to-all exchange.
+            let wide = match mode {
+                DataMode::Silicon | DataMode::Hybrid => {
+                    Coverage::of(&db, &plan.model, precision.moe, backend)
+                }
+                DataMode::Empirical | DataMode::Sol => Coverage::default(),
+            };
             Ok(Side { system: side.system, version: side.version, precision, db, wide })
         };
         let prefill = load(plan.prefill)?;
@@ -183,16 +195,6 @@ fn measured_latent_attention(db: &PerfDb, precision: Precision) -> FmhaQuant {
     if only_16_bits { FmhaQuant::Bf16 } else { precision.fmha }
 }
 
-fn no_table(system: &SystemSpec, backend: Backend, file: &PackFile, have: &[&PackFile]) -> ScenarioError {
-    ScenarioError::NoTable {
-        system: system.id.clone(),
-        backend: backend.name().to_owned(),
-        table: file.family.clone(),
-        precision: file.precision.clone(),
-        have: have.iter().map(|file| file.precision.clone()).collect(),
-    }
-}
-
 fn side(
     scenario: &Scenario,
     model: &ModelSpec,
@@ -205,7 +207,9 @@ fn side(
         close: closest(system, catalog.systems.iter().map(|system| &system.id)),
     })?;
     let backend = scenario.backend;
-    let pack = index.pack(system, backend.name()).ok_or_else(|| ScenarioError::NoPack {
+    let pack = index.pack(system, backend.name());
+    let pack = pack.map(Some).or((scenario.mode == DataMode::Sol).then_some(None));
+    let pack = pack.ok_or_else(|| ScenarioError::NoPack {
         system: system.to_owned(),
         backend: backend.name().to_owned(),
         systems: index
@@ -215,12 +219,13 @@ fn side(
             .map(|p| p.system.clone())
             .collect(),
     })?;
-    if let Some(version) = scenario.version.as_ref().filter(|v| *v != "current" && **v != pack.version) {
+    let measured = pack.map_or_else(|| tables::common_version(index, backend), |pack| pack.version.clone());
+    if let Some(version) = scenario.version.as_ref().filter(|v| *v != "current" && **v != measured) {
         return Err(ScenarioError::UnknownVersion {
             system: system.to_owned(),
             backend: backend.name().to_owned(),
             version: version.clone(),
-            have: vec![pack.version.clone()],
+            have: vec![measured],
         });
     }
     let precision = precision(scenario, model, spec, pack);
@@ -243,20 +248,30 @@ fn side(
     if scenario.workload.images.is_some() && system == scenario.system {
         tables.push((models::vision::TABLE, String::new()));
     }
-    let files = files(tables, &setup, spec, pack)?;
-    let (version, data_id) = (pack.version.clone(), pack.id.clone());
-    Ok(SidePlan { system: Arc::new(spec.clone()), version, data_id, precision, files })
+    let files = match pack {
+        Some(pack) => files(tables, &setup, scenario.mode, spec, pack)?,
+        None => Vec::new(),
+    };
+    let data_id = pack.map_or_else(|| NO_DATA.to_owned(), |pack| pack.id.clone());
+    Ok(SidePlan { system: Arc::new(spec.clone()), version: measured, data_id, precision, files })
 }
 
 /// Precisions a worker runs with: the checkpoint's, unless the user chose, the backend cannot or no data exist.
-fn precision(scenario: &Scenario, model: &ModelSpec, system: &SystemSpec, pack: &PackEntry) -> Precision {
+fn precision(
+    scenario: &Scenario,
+    model: &ModelSpec,
+    system: &SystemSpec,
+    pack: Option<&PackEntry>,
+) -> Precision {
     let choice = scenario.quant;
     let mut out = model.quant;
     out.kv = choice.kv.unwrap_or(out.kv);
     if let Some(fmha) = choice.fmha {
         out.fmha = fmha;
     } else if out.fmha == FmhaQuant::Fp8 {
-        let has = |fmha: FmhaQuant| pack.file("context_attention", &format!("{fmha}-{}", out.kv)).is_some();
+        let has = |fmha: FmhaQuant| {
+            pack.is_some_and(|pack| pack.file("context_attention", &format!("{fmha}-{}", out.kv)).is_some())
+        };
         // Sparse attention of these families runs in 16 bits unless told otherwise.
         let sparse = matches!(model.family, Family::DeepseekV32 | Family::DeepseekV4);
         if sparse || scenario.backend == Backend::Vllm || (!has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16)) {
@@ -296,29 +311,6 @@ fn sglang_fp4_experts(moe: Quant, system: &SystemSpec) -> Quant {
         (Quant::W4a8Mxfp4Mxfp8, Some(90)) => Quant::W4a16Mxfp4Cutlass,
         _ => moe,
     }
-}
-
-/// Pack files that hold these tables, and those that open further layouts.
-fn files(
-    tables: Vec<(&'static str, String)>,
-    setup: &Setup<'_>,
-    system: &SystemSpec,
-    pack: &PackEntry,
-) -> Result<Vec<PackFile>, ScenarioError> {
-    let find = |(family, precision): (&str, String)| {
-        pack.file(family, &precision).cloned().ok_or_else(|| {
-            let have: Vec<_> = pack.files.iter().filter(|file| file.family == family).collect();
-            let wanted = PackFile { family: family.to_owned(), precision, name: String::new(), bytes: 0 };
-            no_table(system, setup.backend, &wanted, &have)
-        })
-    };
-    let lacks = |(family, precision): &(&str, String)| {
-        models::may_lack(setup.backend, family) && pack.file(family, precision).is_none()
-    };
-    let needed = tables.into_iter().filter(|table| !lacks(table));
-    let mut files = needed.map(find).collect::<Result<Vec<_>, _>>()?;
-    files.extend(models::optional_tables(setup).iter().filter_map(|family| pack.file(family, "").cloned()));
-    Ok(files)
 }
 
 /// Up to three known ids that share the most with what was asked for.

@@ -51,6 +51,15 @@ pub enum Pipe {
 }
 
 impl Pipe {
+    /// Peak relative to 16-bit floats, as a class of arithmetic: what precisions are compared by.
+    pub const fn speed(self) -> f64 {
+        match self {
+            Self::Bf16 => 1.0,
+            Self::Int8 | Self::Fp8 => 2.0,
+            Self::Fp4 => 4.0,
+        }
+    }
+
     /// Name of the peak in a system description.
     pub const fn name(self) -> &'static str {
         match self {

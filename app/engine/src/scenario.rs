@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::custom::Custom;
 use crate::model::ModelSpec;
 use crate::quant::{FmhaQuant, KvQuant, Quant};
+use crate::source::DataMode;
 
 /// One question: which deployment of this model serves this traffic within this SLO at the lowest cost?
 ///
@@ -43,6 +44,9 @@ pub struct Scenario {
     pub engine: EngineOptions,
     /// How to search.
     pub policy: Policy,
+    /// What answers for an operator.
+    #[serde(default)]
+    pub mode: DataMode,
 }
 
 /// How far a search reaches beyond one backend on one GPU system.
@@ -280,6 +284,7 @@ impl Default for Scenario {
             quant: QuantChoice::default(),
             engine: EngineOptions::default(),
             policy: Policy::Exhaustive,
+            mode: DataMode::Silicon,
         }
     }
 }

@@ -72,7 +72,7 @@ fn record(stages: &mut Stages, gaps: &mut Vec<String>, outcome: Result<(), Drop>
         Ok(()) => stages.measured += 1,
         Err(Drop::Data(gap)) => {
             let gap = match gap {
-                Gap::NoData(op) => op.to_owned(),
+                Gap::NoData(op) | Gap::NoEstimate(op) => op.to_owned(),
                 Gap::NoPeak(pipe) => format!("{} tensor cores", pipe.name()),
             };
             if !gaps.contains(&gap) {

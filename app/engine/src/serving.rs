@@ -352,10 +352,16 @@ impl WorkerModel {
     }
 }
 
-/// Shares of a timing that were measured and extrapolated.
+/// What shares of a timing come from.
 pub fn evidence(timing: Timing) -> Evidence {
     if timing.ms <= 0.0 {
         return Evidence::default();
     }
-    Evidence { measured: timing.measured / timing.ms, held: timing.held / timing.ms }
+    let share = |part: f64| part / timing.ms;
+    Evidence {
+        measured: share(timing.measured),
+        held: share(timing.held),
+        empirical: share(timing.empirical),
+        sol: share(timing.sol),
+    }
 }

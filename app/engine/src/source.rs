@@ -2,6 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What answers for an operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DataMode {
+    /// Measured tables; where they have nothing, there is no answer.
+    #[default]
+    Silicon,
+    /// Measured tables; where they have nothing, the roofline at the utilisation of measured neighbours.
+    Hybrid,
+    /// The roofline at the utilisation of measured neighbours, everywhere.
+    Empirical,
+    /// The roofline: nothing can be faster.
+    Sol,
+}
+
+crate::quant::names!(DataMode {
+    Silicon => "silicon",
+    Hybrid => "hybrid",
+    Empirical => "empirical",
+    Sol => "sol",
+});
+
 /// Provenance of a latency; travels with every number to the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
@@ -43,12 +64,23 @@ pub struct Evidence {
     pub measured: f64,
     /// From tables, outside the measured range: the nearest measured utilisation is held.
     pub held: f64,
+    /// The roofline at the utilisation of measured neighbours.
+    #[serde(default)]
+    pub empirical: f64,
+    /// The roofline itself.
+    #[serde(default)]
+    pub sol: f64,
 }
 
 impl Evidence {
-    /// The weaker of two: smallest measured share, largest held share.
+    /// The weaker of two: smallest measured share, largest shares of anything else.
     #[must_use]
     pub fn weaker(self, other: Self) -> Self {
-        Self { measured: self.measured.min(other.measured), held: self.held.max(other.held) }
+        Self {
+            measured: self.measured.min(other.measured),
+            held: self.held.max(other.held),
+            empirical: self.empirical.max(other.empirical),
+            sol: self.sol.max(other.sol),
+        }
     }
 }

@@ -13,7 +13,9 @@ pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };
 pub use glossary::{Term, glossary};
-pub use insight::{announcement, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict};
+pub use insight::{
+    announcement, data_mode, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict,
+};
 pub use layout::{gpus_decomposed, gpus_idle, layout_encoders, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
 pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};

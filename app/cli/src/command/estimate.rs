@@ -3,7 +3,7 @@
 use engine::afd::{AfdShape, Pipeline};
 use engine::catalog::Catalog;
 use engine::estimate::{Deployment, Estimate, EstimateError, Held, Phase, Pool, estimate};
-use engine::format::{count, gib, ms, percent, rate};
+use engine::format::{count, gib, ms, rate};
 use engine::kernel::Gap;
 use engine::memory::Fit;
 use engine::parallel::Parallel;
@@ -145,6 +145,11 @@ fn refusal(error: &EstimateError) -> Failure {
                 "There is no measured data for {table} in this layout. Choose other parallel sizes or precisions."
             )
         }
+        EstimateError::Gap(Gap::NoEstimate(table)) => {
+            format!(
+                "Nothing was measured that {table} in this layout could be estimated from. Choose other parallel sizes or precisions, or another data mode."
+            )
+        }
         EstimateError::Gap(Gap::NoPeak(pipe)) => {
             format!("The GPU has no {} tensor cores. Choose another precision or system.", pipe.name())
         }
@@ -206,7 +211,7 @@ fn for_people(mode: Mode, outcome: &Estimate) -> String {
         let used = format!("{} of {}", gib(held.memory.total()), gib(held.memory.capacity));
         rows.push((name, used));
     }
-    rows.push(("measured", percent(outcome.evidence.measured)));
+    rows.push(("evidence", text::evidence(outcome.evidence)));
     let rows: Vec<_> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
     table(&[("estimate", Align::Left), ("value", Align::Left)], &rows)
 }

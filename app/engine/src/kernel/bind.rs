@@ -7,6 +7,7 @@ use super::{Gap, Kernel, Measure, StepPart};
 use crate::ops::{ATTENTION, LOGITS, Op, OpKind};
 use crate::perf::PerfDb;
 use crate::quant::{KvQuant, Pipe};
+use crate::source::DataMode;
 
 /// Decode attention runs in FP8 from this compute capability on.
 const FP8_ATTENTION_SM: u32 = 89;
@@ -15,12 +16,22 @@ const FP8_ATTENTION_SM: u32 = 89;
 #[derive(Clone, Copy, Debug)]
 pub struct Binder<'a> {
     db: &'a PerfDb,
+    mode: DataMode,
 }
 
 impl<'a> Binder<'a> {
     /// A binder over these tables.
     pub fn new(db: &'a PerfDb) -> Self {
-        Self { db }
+        Self { db, mode: db.mode() }
+    }
+
+    /// A binder over the same tables that estimates nothing.
+    pub(super) fn measured_only(self) -> Self {
+        Self { mode: DataMode::Silicon, ..self }
+    }
+
+    pub(super) fn mode(self) -> DataMode {
+        self.mode
     }
 
     pub(super) fn db(self) -> &'a PerfDb {
@@ -52,7 +63,6 @@ impl<'a> Binder<'a> {
     }
 
     fn measure(self, kind: &OpKind) -> Result<Arc<dyn Measure>, Gap> {
-        let missing = Gap::NoData(kind.label());
         match kind {
             OpKind::Embedding { hidden, .. } => Ok(self.per_token(2.0 * f64::from(*hidden))),
             OpKind::Elementwise { bytes_per_token } => Ok(self.per_token(*bytes_per_token)),
@@ -69,8 +79,8 @@ impl<'a> Binder<'a> {
             OpKind::P2p { hidden, pp } => Ok(self.p2p(*hidden, *pp)),
             OpKind::Moe(experts) => self.moe(*experts),
             OpKind::MoeDispatch(dispatch) => self.dispatch(*dispatch),
-            OpKind::Mla { .. } => self.mla(kind).ok_or(missing)?,
-            OpKind::MlaModule { .. } => self.mla_module(kind).ok_or(missing)?,
+            OpKind::Mla { heads, fmha, kv, cp } => self.mla(*heads, *fmha, *kv, *cp),
+            OpKind::MlaModule { heads, fmha, kv, gemm } => self.mla_module(*heads, *fmha, *kv, *gemm),
             OpKind::MlaBmm { heads, quant, pre } => self.mla_bmm(*heads, *quant, *pre),
             OpKind::Mamba2(op) => Ok(self.mamba2(*op)),
             OpKind::Gdn(kernel) => Ok(self.gdn(*kernel)),
@@ -81,10 +91,17 @@ impl<'a> Binder<'a> {
             OpKind::StreamMix(mix) => self.stream_mix(mix),
             OpKind::Exchange(exchange) => self.exchange(*exchange),
             OpKind::WideMoe(experts) => self.wide_moe(*experts),
-            OpKind::WideMla { .. } => self.wide_mla(kind).ok_or(missing)?,
+            OpKind::WideMla { .. } => self.wide_mla(kind).ok_or(Gap::NoData(kind.label()))?,
             OpKind::Overlap { a, b } => Ok(Arc::new(Overlap { a: self.bind_all(a)?, b: self.bind_all(b)? })),
             OpKind::Fallback { primary, otherwise } => {
-                let primary: Vec<Kernel> = self.bind(primary).into_iter().collect();
+                // What stands in for a whole block is closer to it than an estimate of the block.
+                let block = if self.mode == DataMode::Hybrid { self.measured_only() } else { self };
+                let primary = match block.bind(primary) {
+                    Ok(kernel) => vec![kernel],
+                    // The publisher estimates the block or nothing.
+                    Err(gap @ Gap::NoEstimate(_)) => return Err(gap),
+                    Err(_) => Vec::new(),
+                };
                 let otherwise = self.bind_all(otherwise);
                 match otherwise {
                     Err(gap) if primary.is_empty() => Err(gap),

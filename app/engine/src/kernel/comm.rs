@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use super::answer::Answer;
 use super::{Binder, Gap, Measure, Nothing, Roofline, Shape, Timing};
 use crate::explain::Bound;
 use crate::ops;
 use crate::perf::Part;
 use crate::perf::curve::Curve;
 use crate::perf::grid::Miss;
+use crate::source::DataMode;
 use crate::system::SystemSpec;
 
 /// A collective at one fan-out. Messages are counted in elements, not bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Collective {
-    pub curve: Curve,
+    pub table: Answer<Curve>,
     pub elements_per_token: f64,
     /// Growth from the largest measured fan-out to the wanted one.
     pub growth: f64,
@@ -23,12 +25,16 @@ pub(super) struct Collective {
 
 impl Measure for Collective {
     fn latency(&self, _: Shape, tokens: f64) -> Result<Timing, Miss> {
-        let mut reading = self.curve.query(tokens * self.elements_per_token, |x| x)?;
-        if self.growth != 1.0 {
-            reading.value *= self.growth;
-            reading.inside = false;
-        }
-        Ok(reading.into())
+        let elements = tokens * self.elements_per_token;
+        let read = |curve: &Curve| {
+            let mut reading = curve.query(elements, |x| x)?;
+            if self.growth != 1.0 {
+                reading.value *= self.growth;
+                reading.inside = false;
+            }
+            Ok(reading.into())
+        };
+        self.table.timing(read, &[elements], || elements * self.sol_ms_per_element)
     }
 
     fn roofline(&self, _: Shape, tokens: f64) -> Roofline {
@@ -61,11 +67,14 @@ impl Measure for Sequence {
 pub(super) struct Hop {
     pub ms_per_token: f64,
     pub constant_ms: f64,
+    /// Whether only the bandwidth counts.
+    pub bare: bool,
 }
 
 impl Measure for Hop {
     fn latency(&self, _: Shape, tokens: f64) -> Result<Timing, Miss> {
-        Ok(Timing::formula(self.ms_per_token * tokens + self.constant_ms))
+        let ms = self.ms_per_token * tokens;
+        Ok(if self.bare { Timing::roofline(ms) } else { Timing::formula(ms + self.constant_ms) })
     }
 
     fn roofline(&self, _: Shape, tokens: f64) -> Roofline {
@@ -97,17 +106,22 @@ impl Binder<'_> {
         if gpus <= 1 {
             return Ok(None);
         }
-        let missing = Gap::NoData("all-reduce");
         let fan_out = |slice: &perf_data::Slice| slice.key[0].as_int().map(|gpus| gpus as u32);
-        let widest = self.db().slices("custom_allreduce").filter_map(fan_out).max().ok_or(missing)?;
-        let curve = self.db().curve("custom_allreduce", &[Part::Int(gpus.min(widest))]).ok_or(missing)?;
+        let widest = self.db().slices("custom_allreduce").filter_map(fan_out).max();
         let system = self.db().system();
-        let share = f64::from(gpus - 1) / f64::from(gpus);
+        let sol = |gpus: u32| {
+            let share = f64::from(gpus - 1) / f64::from(gpus);
+            4.0 * share / system.fan_out_bw(gpus) * 1e3
+        };
+        let measured = widest.map_or(gpus, |widest| gpus.min(widest));
+        let key = [Part::Int(measured)];
+        let slice = self.db().slice("custom_allreduce", &key);
+        let per_element = sol(measured.max(2));
         Ok(Some(Collective {
-            curve,
+            table: self.curve_answer("all-reduce", slice, |elements| elements * per_element)?,
             elements_per_token: elements,
-            growth: growth(system, gpus, widest),
-            sol_ms_per_element: 4.0 * share / system.fan_out_bw(gpus) * 1e3,
+            growth: growth(system, gpus, measured),
+            sol_ms_per_element: sol(gpus),
         }))
     }
 
@@ -122,7 +136,6 @@ impl Binder<'_> {
         if gpus <= 1 {
             return Ok(None);
         }
-        let missing = Gap::NoData("collective");
         let tables = ["nccl", "oneccl"];
         let kind = [Part::Text(dtype.name()), Part::Text(collective.name())];
         let widest = tables
@@ -130,18 +143,22 @@ impl Binder<'_> {
             .flat_map(|table| self.db().slices(table))
             .filter(|slice| kind[0].is(&slice.key[0]) && kind[1].is(&slice.key[1]))
             .filter_map(|slice| slice.key[2].as_int())
-            .max()
-            .ok_or(missing)? as u32;
-        let key = [kind[0], kind[1], Part::Int(gpus.min(widest))];
-        let curve = tables.iter().find_map(|table| self.db().curve(table, &key)).ok_or(missing)?;
+            .max();
+        let measured = widest.map_or(gpus, |widest| gpus.min(widest as u32));
+        let key = [kind[0], kind[1], Part::Int(measured)];
+        let slice = tables.iter().find_map(|table| self.db().slice(table, &key));
         let system = self.db().system();
         let passes = if collective == ops::Collective::AllReduce { 2.0 } else { 1.0 };
-        let share = f64::from(gpus - 1) / f64::from(gpus);
+        let sol = |gpus: u32| {
+            let share = f64::from(gpus - 1) / f64::from(gpus);
+            passes * dtype.bytes() * share / system.fan_out_bw(gpus) * 1e3
+        };
+        let per_element = sol(measured.max(2));
         Ok(Some(Collective {
-            curve,
+            table: self.curve_answer("collective", slice, |elements| elements * per_element)?,
             elements_per_token: elements,
-            growth: growth(system, gpus, widest),
-            sol_ms_per_element: passes * dtype.bytes() * share / system.fan_out_bw(gpus) * 1e3,
+            growth: growth(system, gpus, measured),
+            sol_ms_per_element: sol(gpus),
         }))
     }
 
@@ -154,6 +171,7 @@ impl Binder<'_> {
         Arc::new(Hop {
             ms_per_token: 2.0 * f64::from(hidden) / system.inter_node_bw * 1e3,
             constant_ms: system.p2p_latency_s * 1e3,
+            bare: self.mode() == DataMode::Sol,
         })
     }
 }

@@ -6,7 +6,7 @@ use super::{Binder, Measure, Roofline, Shape, Timing};
 use crate::ops::{DeltaKernel, DeltaStep, DeltaWork};
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
-use crate::source::Source;
+use crate::source::{DataMode, Source};
 
 /// Tokens of a chunk, after each of which the state is written.
 const CHUNK: f64 = 64.0;
@@ -86,6 +86,7 @@ impl Traffic {
 struct Delta {
     table: Option<GridTable>,
     traffic: Traffic,
+    bare: bool,
 }
 
 impl Delta {
@@ -110,7 +111,8 @@ impl Measure for Delta {
         let axes = if self.traffic.kernel.step == DeltaStep::Generation { 1 } else { 2 };
         let sol = |q: &[f64]| self.traffic.ms(q[0], q.get(1).copied().unwrap_or(0.0));
         let measured = self.table.as_ref().and_then(|table| table.query(&query[..axes], &sol).ok());
-        Ok(measured.map_or_else(|| Timing::formula(sol(&query)), Timing::from))
+        let formula = || if self.bare { Timing::roofline(sol(&query)) } else { Timing::formula(sol(&query)) };
+        Ok(measured.map_or_else(formula, Timing::from))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -147,7 +149,8 @@ impl Binder<'_> {
 
     fn delta(self, layer: Layer, kernel: DeltaKernel, table: Option<GridTable>) -> Arc<dyn Measure> {
         let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        Arc::new(Delta { table, traffic: Traffic { layer, kernel, bandwidth } })
+        let bare = self.mode() == DataMode::Sol;
+        Arc::new(Delta { table, traffic: Traffic { layer, kernel, bandwidth }, bare })
     }
 
     fn delta_table(self, layer: &str, kernel: DeltaKernel) -> Option<GridTable> {
@@ -199,7 +202,7 @@ mod tests {
     };
 
     fn formula(layer: Layer, kernel: DeltaKernel) -> Delta {
-        Delta { table: None, traffic: Traffic { layer, kernel, bandwidth: 1e3 } }
+        Delta { table: None, traffic: Traffic { layer, kernel, bandwidth: 1e3 }, bare: false }
     }
 
     fn ms(delta: &Delta, batch: f64, seq: f64) -> f64 {

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use perf_data::Grid;
+
+use super::answer::Answer;
 use super::comm::Collective;
 use super::sparse::{LABEL, Lookup, Parts, add_gather, add_measured, causal_pairs, slower};
 use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
 use crate::model::Dsa;
 use crate::ops::{self, CommQuant, DsaArch, DsaBlock};
 use crate::perf::Part;
+use crate::perf::estimate::Estimate;
 use crate::perf::grid::{GridTable, Miss};
+use crate::perf::util::{Coords, Samples, points};
 use crate::quant::{FmhaQuant, Pipe};
+use crate::source::DataMode;
 
 /// Which indexer kernels were measured.
 pub(super) const TRTLLM: &str = "trtllm";
@@ -100,15 +106,15 @@ impl Sol {
 /// Layers with an indexer of their own, and layers that reuse a selection where those were measured.
 #[derive(Clone, Debug)]
 struct Tables {
-    full: GridTable,
-    reuse: Option<GridTable>,
+    full: Answer<GridTable>,
+    reuse: Option<Answer<GridTable>>,
     /// Share of layers with an indexer.
     share: f64,
 }
 
 impl Tables {
     /// Mean over the layers; `one` reads a table, told whether it has an indexer.
-    fn mean(&self, one: impl Fn(&GridTable, bool) -> Result<Timing, Miss>) -> Result<Timing, Miss> {
+    fn mean(&self, one: impl Fn(&Answer<GridTable>, bool) -> Result<Timing, Miss>) -> Result<Timing, Miss> {
         let full = one(&self.full, true)?;
         let Some(reuse) = &self.reuse else { return Ok(full) };
         let mut total = full.scaled(self.share);
@@ -138,13 +144,26 @@ struct ContextDsa {
 }
 
 impl ContextDsa {
-    fn base(&self, table: &GridTable, shape: Shape, new: f64, has_indexer: bool) -> Result<Timing, Miss> {
+    fn base(
+        &self,
+        table: &Answer<GridTable>,
+        shape: Shape,
+        new: f64,
+        has_indexer: bool,
+    ) -> Result<Timing, Miss> {
         let sol = |q: &[f64]| slower(self.sol.context(q, has_indexer));
-        Ok(table.query(&[self.heads, shape.prefix, new, shape.batch], &sol)?.into())
+        let at = [self.heads, shape.prefix, new, shape.batch];
+        table.timing(|table| Ok(table.query(&at, &sol)?.into()), &at, || sol(&at))
     }
 
     /// A rank's share of the block; scores and selection depend on the whole sequence.
-    fn shared(&self, split: &Split, table: &GridTable, shape: Shape, indexer: bool) -> Result<Timing, Miss> {
+    fn shared(
+        &self,
+        split: &Split,
+        table: &Answer<GridTable>,
+        shape: Shape,
+        indexer: bool,
+    ) -> Result<Timing, Miss> {
         let Shape { batch, seq: new, prefix, .. } = shape;
         let here = (new / split.cp).ceil().max(1.0);
         let mut total = self.base(table, shape, here, indexer)?;
@@ -189,7 +208,8 @@ impl Measure for GenerationDsa {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
         let sol = |q: &[f64]| slower(self.sol.generation(q));
         let at = [self.heads, shape.batch, shape.seq];
-        self.tables.mean(|table, _| Ok(table.query(&at, &sol)?.into()))
+        self.tables
+            .mean(|table, _| table.timing(|table| Ok(table.query(&at, &sol)?.into()), &at, || sol(&at)))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -198,18 +218,23 @@ impl Measure for GenerationDsa {
     }
 }
 
-impl Binder<'_> {
+/// Points at this head count where it was measured, else at all.
+fn of_heads(rows: Vec<(Coords, f64)>, heads: f64) -> Vec<(Coords, f64)> {
+    let own: Vec<_> = rows.iter().copied().filter(|(coords, _)| coords[0] == heads).collect();
+    if own.is_empty() { rows } else { own }
+}
+
+impl<'a> Binder<'a> {
     /// The measurements of the wanted indexer kernel, or of another one.
-    pub(super) fn bucket(self, table: &str, key: &[Part<'_>], wanted: &'static str) -> Option<GridTable> {
+    pub(super) fn bucket(self, table: &str, key: &[Part<'_>], wanted: &'static str) -> Option<&'a Grid> {
         let of = |bucket: &'static str| {
             let key: Vec<Part<'_>> = key.iter().copied().chain([Part::Text(bucket)]).collect();
-            self.db().grid(table, &key, None)
+            self.db().slice(table, &key).map(|slice| &slice.grid)
         };
         [wanted, BOTH, FLASHMLA, TRTLLM].into_iter().find_map(of)
     }
 
     pub(super) fn dsa(self, block: &DsaBlock) -> Result<Arc<dyn Measure>, Gap> {
-        let missing = Gap::NoData(LABEL);
         let fmha = block.fmha.unwrap_or(FmhaQuant::Bf16);
         let sol = Sol {
             hidden: f64::from(block.hidden),
@@ -231,9 +256,21 @@ impl Binder<'_> {
                 [block.arch.name(), fmha.name(), block.kv.name(), block.gemm.name()].map(Part::Text);
             self.bucket(table, &[Part::Int(u32::from(reuse)), arch, fmha, kv, gemm], bucket)
         };
-        let reuse = if block.indexer_share < 1.0 { grid(true) } else { None };
-        let tables = Tables { full: grid(false).ok_or(missing)?, reuse, share: block.indexer_share };
         let heads = f64::from(block.heads);
+        let answer = |grid: Option<&Grid>, indexer: bool| {
+            let table = || Some(GridTable::new(grid?.clone(), None, |_, ms| ms));
+            let estimate = || {
+                let rows = of_heads(points(grid?).collect(), heads);
+                if context {
+                    return Estimate::after_prefix(&rows, 4, 1, |q| slower(sol.context(q, indexer)));
+                }
+                Samples::utilisation(rows.into_iter(), 3, |q| slower(sol.generation(q))).map(Estimate::own)
+            };
+            self.answer(LABEL, table, estimate)
+        };
+        // Layers that reuse a selection count as the others where they were not measured.
+        let reuse = if block.indexer_share < 1.0 { answer(grid(true), false).ok() } else { None };
+        let tables = Tables { full: answer(grid(false), true)?, reuse, share: block.indexer_share };
         if !context {
             return Ok(Arc::new(GenerationDsa { tables, sol, heads }));
         }
@@ -242,6 +279,9 @@ impl Binder<'_> {
     }
 
     fn split(self, block: &DsaBlock) -> Result<Split, Gap> {
+        if self.mode() == DataMode::Sol {
+            return Err(Gap::NoEstimate(LABEL));
+        }
         let missing = Gap::NoData(LABEL);
         let (scores, select) = match block.arch {
             DsaArch::DeepseekV32 => ("dsv32_mqa_logits_module", "dsv32_topk_module"),

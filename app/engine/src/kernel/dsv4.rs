@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use perf_data::Slice;
+use perf_data::{Grid, Slice};
 
+use super::answer::Answer;
 use super::comm::Collective;
 use super::sparse::{LABEL, Lookup, Parts, add_gather, add_measured, causal_pairs, compressed_pairs, slower};
 use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
 use crate::ops::{self, CommQuant, Compression, Dsv4Block};
 use crate::perf::Part;
+use crate::perf::estimate::Estimate;
 use crate::perf::grid::{GridTable, Miss};
+use crate::perf::util::points;
 use crate::quant::Pipe;
+use crate::source::DataMode;
 
 /// Tokens whose scores are computed at a time.
 const CHUNK: f64 = 8192.0;
@@ -107,7 +111,7 @@ struct Split {
 /// Prefill.
 #[derive(Clone, Debug)]
 struct ContextDsv4 {
-    table: GridTable,
+    table: Answer<GridTable>,
     sol: Sol,
     /// What the measured selection, over scores all alike, takes longer than a real one.
     excess: Option<Lookup>,
@@ -118,8 +122,12 @@ impl ContextDsv4 {
     fn base(&self, shape: Shape, new: f64) -> Result<Timing, Miss> {
         let Shape { batch, prefix, .. } = shape;
         let sol = |q: &[f64]| slower(self.sol.context(q));
-        let reading = self.table.query(&[prefix, new, batch], &sol)?;
-        Ok(corrected(reading.into(), self.excess.as_ref(), batch, new, prefix))
+        let at = [prefix, new, batch];
+        let read = |table: &GridTable| {
+            let reading = table.query(&at, &sol)?;
+            Ok(corrected(reading.into(), self.excess.as_ref(), batch, new, prefix))
+        };
+        self.table.timing(read, &at, || sol(&at))
     }
 
     /// Scores of `new` tokens after `cached` ones, a chunk at a time.
@@ -181,7 +189,7 @@ impl Measure for ContextDsv4 {
 /// Decode.
 #[derive(Clone, Debug)]
 struct GenerationDsv4 {
-    table: GridTable,
+    table: Answer<GridTable>,
     sol: Sol,
     excess: Option<Lookup>,
 }
@@ -189,8 +197,13 @@ struct GenerationDsv4 {
 impl Measure for GenerationDsv4 {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
         let Shape { batch, seq: length, .. } = shape;
-        let reading = self.table.query(&[batch, length], &|q: &[f64]| slower(self.sol.generation(q)))?;
-        Ok(corrected(reading.into(), self.excess.as_ref(), batch, 1.0, (length - 1.0).max(0.0)))
+        let at = [batch, length];
+        let sol = |q: &[f64]| slower(self.sol.generation(q));
+        let read = |table: &GridTable| {
+            let reading = table.query(&at, &sol)?;
+            Ok(corrected(reading.into(), self.excess.as_ref(), batch, 1.0, (length - 1.0).max(0.0)))
+        };
+        self.table.timing(read, &at, || sol(&at))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -207,7 +220,7 @@ fn stands_for(measured: impl Iterator<Item = i64> + Clone, wanted: u32) -> Optio
 
 impl<'a> Binder<'a> {
     /// The measurements for the nearest head counts, of the whole model and then of a rank.
-    fn heads(self, table: &str, key: &[Part<'_>], block: &Dsv4Block) -> Option<GridTable> {
+    fn heads(self, table: &str, key: &[Part<'_>], block: &Dsv4Block) -> Option<&'a Grid> {
         let at = key.len();
         let slices: Vec<&Slice> = self
             .db()
@@ -222,7 +235,7 @@ impl<'a> Binder<'a> {
         let local = of_native.clone().filter_map(|slice| slice.key[at + 1].as_int());
         let local = stands_for(local, block.heads)?;
         let slice = of_native.into_iter().find(|slice| slice.key[at + 1].as_int() == Some(local))?;
-        Some(GridTable::new(slice.grid.clone(), None, |_, latency| latency))
+        Some(&slice.grid)
     }
 
     fn calibration(self, block: &Dsv4Block, mode: &str) -> Option<&'a Slice> {
@@ -232,7 +245,6 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn dsv4(self, block: &Dsv4Block) -> Result<Arc<dyn Measure>, Gap> {
-        let missing = Gap::NoData(LABEL);
         let decode = self.decode_peak(block.kv)?;
         let half_flops = self.peak(Pipe::Bf16)?;
         let (attention_flops, fmha_bytes) = match block.fmha {
@@ -257,18 +269,28 @@ impl<'a> Binder<'a> {
         };
         let Some(fmha) = block.fmha else {
             let table = if sparse { "dsv4_csa_generation_module" } else { "dsv4_hca_generation_module" };
-            let table = self.heads(table, &[kv, gemm], block).ok_or(missing)?;
+            let grid = self.heads(table, &[kv, gemm], block);
+            let table = self.grid_answer(LABEL, grid, None, |q| slower(sol.generation(q)))?;
             let excess = if sparse { excess("v2_flat", "v2_top_last") } else { None };
             return Ok(Arc::new(GenerationDsv4 { table, sol, excess }));
         };
         let table = if sparse { "dsv4_csa_context_module" } else { "dsv4_hca_context_module" };
-        let table = self.heads(table, &[Part::Text(fmha.name()), kv, gemm], block).ok_or(missing)?;
+        let grid = self.heads(table, &[Part::Text(fmha.name()), kv, gemm], block);
+        let table = || Some(GridTable::new(grid?.clone(), None, |_, ms| ms));
+        let estimate = || {
+            let rows: Vec<_> = points(grid?).collect();
+            Estimate::after_prefix(&rows, 3, 0, |q| slower(sol.context(q)))
+        };
+        let table = self.answer(LABEL, table, estimate)?;
         let excess = if sparse { excess("v1_flat", "v1_top_last") } else { None };
         let split = if block.cp > 1 { Some(self.compressed_split(block)?) } else { None };
         Ok(Arc::new(ContextDsv4 { table, sol, excess, split }))
     }
 
     fn compressed_split(self, block: &Dsv4Block) -> Result<Split, Gap> {
+        if self.mode() == DataMode::Sol {
+            return Err(Gap::NoEstimate(LABEL));
+        }
         let missing = Gap::NoData(LABEL);
         let gather = self.nccl(ops::Collective::AllGather, 1.0, block.cp, CommQuant::Half)?.ok_or(missing)?;
         let scores = |tp| {

@@ -92,6 +92,7 @@ fn sums(here: &Rows, there: &Rows) -> Rows {
 impl Binder<'_> {
     pub(super) fn exchange(self, exchange: Exchange) -> Result<Arc<dyn Measure>, Gap> {
         let Exchange { leg, transport, dtype, hidden, topk, experts, ep, nodes, backend } = exchange;
+        self.needs_tables("all-to-all exchange")?;
         let system = self.db().system();
         let parcel = Parcel { transport, leg, dtype, hidden, topk, experts };
         let mut group = (ep, nodes);

@@ -8,7 +8,7 @@ use super::{Binder, Measure, Roofline, Shape, Timing};
 use crate::ops::{Mamba2, MambaKernel};
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
-use crate::source::Source;
+use crate::source::{DataMode, Source};
 
 /// One kernel; without a table the roofline answers.
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ struct Mamba {
     table: Option<GridTable>,
     is_context: bool,
     ms_per_token: f64,
+    bare: bool,
 }
 
 impl Mamba {
@@ -29,7 +30,9 @@ impl Measure for Mamba {
     fn latency(&self, Shape { batch, seq, .. }: Shape, _: f64) -> Result<Timing, Miss> {
         let sol = |q: &[f64]| self.sol(q[0], q[1]);
         let measured = self.table.as_ref().and_then(|table| table.query(&[batch, seq], &sol).ok());
-        Ok(measured.map_or_else(|| Timing::formula(self.sol(batch, seq)), Timing::from))
+        let ms = || self.sol(batch, seq);
+        let formula = || if self.bare { Timing::roofline(ms()) } else { Timing::formula(ms()) };
+        Ok(measured.map_or_else(formula, Timing::from))
     }
 
     fn roofline(&self, Shape { batch, seq, .. }: Shape, _: f64) -> Roofline {
@@ -48,7 +51,8 @@ impl Binder<'_> {
         let table = table.map(|slice| GridTable::new(slice.grid.clone(), None, |_, ms| ms));
         let ms_per_byte = 1e3 / self.db().system().mem_bw_bytes_per_sec;
         let ms_per_token = bytes_per_token(op) * ms_per_byte;
-        Arc::new(Mamba { table, is_context: op.is_context, ms_per_token })
+        let bare = self.mode() == DataMode::Sol;
+        Arc::new(Mamba { table, is_context: op.is_context, ms_per_token, bare })
     }
 
     /// Rows of exactly this shape, or of the first other shape of the same kernel and hidden size.
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn prefill_sees_every_token_and_decode_one_per_request() {
-        let prefill = Mamba { table: None, is_context: true, ms_per_token: 0.5 };
+        let prefill = Mamba { table: None, is_context: true, ms_per_token: 0.5, bare: false };
         let decode = Mamba { is_context: false, ..prefill.clone() };
         assert_eq!((prefill.sol(2.0, 10.0), decode.sol(2.0, 10.0)), (10.0, 1.0));
     }

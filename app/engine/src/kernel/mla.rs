@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Binder, Gap, Measure, Roofline, Shape, Timing, prefill};
-use crate::ops::OpKind;
+use perf_data::Slice;
+
+use super::answer::Answer;
+use super::prefill::{self, Bounds, Chunk};
+use super::sparse::slower;
+use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
 use crate::perf::Part;
 use crate::perf::curve::Curve;
 use crate::perf::grid::{GridTable, Miss};
-use crate::quant::{Pipe, Quant};
+use crate::quant::{FmhaQuant, KvQuant, Quant};
 
 /// Roofline of latent prefill attention over (heads, sequence, batch).
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +30,24 @@ impl ContextSol {
     }
 }
 
+impl ContextSol {
+    fn ms(&self, q: &[f64]) -> f64 {
+        slower(self.parts(q))
+    }
+
+    /// Bound of a rank's share of a sequence, the cached prefix seen but not computed.
+    fn cached(&self, heads: f64, Chunk { new, prefix, batch }: Chunk) -> f64 {
+        let full = new + prefix;
+        let compute = 320.0 * batch * heads * (full * full - prefix * prefix) / self.flops * 1e3;
+        let memory = batch * heads * 320.0 * (self.kv_bytes * full + 2.0 * new) / self.bandwidth * 1e3;
+        compute.max(memory)
+    }
+}
+
 /// Latent prefill attention, the kernel alone or the whole block.
 #[derive(Clone, Debug)]
 struct ContextMla {
-    table: GridTable,
+    table: Answer<GridTable>,
     sol: ContextSol,
     heads: f64,
     cp: f64,
@@ -37,7 +55,9 @@ struct ContextMla {
 
 impl Measure for ContextMla {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        prefill::latency(&self.table, self.heads, self.cp, shape, |q| self.sol.parts(q))
+        let bounds =
+            Bounds { table: |q: &[f64]| self.sol.ms(q), work: |chunk| self.sol.cached(self.heads, chunk) };
+        prefill::latency(&self.table, self.heads, self.cp, shape, &bounds)
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -71,18 +91,16 @@ impl GenerationSol {
 /// Latent decode attention, the kernel alone or the whole block.
 #[derive(Clone, Debug)]
 struct GenerationMla {
-    table: GridTable,
+    table: Answer<GridTable>,
     sol: GenerationSol,
     heads: f64,
 }
 
 impl Measure for GenerationMla {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        let sol = |q: &[f64]| {
-            let (compute, memory) = self.sol.parts(q);
-            compute.max(memory)
-        };
-        Ok(self.table.query(&[self.heads, shape.batch, shape.seq], &sol)?.into())
+        let at = [self.heads, shape.batch, shape.seq];
+        let sol = |q: &[f64]| slower(self.sol.parts(q));
+        self.table.timing(|table| Ok(table.query(&at, &sol)?.into()), &at, || sol(&at))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -94,16 +112,22 @@ impl Measure for GenerationMla {
 /// Batched products around latent decode attention; measured over the batch, not over tokens.
 #[derive(Clone, Debug)]
 struct MlaBmm {
-    curve: Curve,
+    table: Answer<Curve>,
     /// From the measured head count to the wanted one.
     scale: f64,
+    sol: BmmSol,
+}
+
+/// Roofline of the products over the batch.
+#[derive(Clone, Copy, Debug)]
+struct BmmSol {
     heads: f64,
     flops: f64,
     bytes: f64,
     bandwidth: f64,
 }
 
-impl MlaBmm {
+impl BmmSol {
     fn parts(&self, batch: f64) -> (f64, f64) {
         let compute = 2.0 * batch * self.heads * 65536.0 / self.flops * 1e3;
         let memory = self.heads * (batch * 640.0 + 65536.0) * self.bytes / self.bandwidth * 1e3;
@@ -113,15 +137,13 @@ impl MlaBmm {
 
 impl Measure for MlaBmm {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        let sol = |batch: f64| {
-            let (compute, memory) = self.parts(batch);
-            compute.max(memory)
-        };
-        Ok(Timing::from(self.curve.query(shape.batch, sol)?).scaled(self.scale))
+        let sol = |batch: f64| slower(self.sol.parts(batch));
+        let read = |curve: &Curve| Ok(curve.query(shape.batch, sol)?.into());
+        Ok(self.table.timing(read, &[shape.batch], || sol(shape.batch))?.scaled(self.scale))
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
-        let (compute, memory) = self.parts(shape.batch);
+        let (compute, memory) = self.sol.parts(shape.batch);
         Roofline::of(compute * self.scale, memory * self.scale)
     }
 }
@@ -130,78 +152,88 @@ impl Measure for MlaBmm {
 type Bound = Result<Arc<dyn Measure>, Gap>;
 
 impl Binder<'_> {
-    fn context_sol(self, pipe: Pipe, kv_bytes: f64) -> Result<ContextSol, Gap> {
-        let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        Ok(ContextSol { flops: self.peak(pipe)?, bandwidth, kv_bytes })
-    }
-
-    /// The attention kernel; none when nothing was measured for it.
-    pub(super) fn mla(self, kind: &OpKind) -> Option<Bound> {
-        let OpKind::Mla { heads, fmha, kv, cp } = *kind else { return None };
-        let heads = f64::from(heads);
+    /// The attention kernel.
+    pub(super) fn mla(self, heads: u32, fmha: Option<FmhaQuant>, kv: KvQuant, cp: u32) -> Bound {
+        let precision = Part::Text(kv.name());
         if let Some(fmha) = fmha {
-            let key = [Part::Text(fmha.name()), Part::Text(kv.name())];
-            let table = self.db().grid("context_mla", &key, Some(1))?;
-            let cp = f64::from(cp);
-            let sol = self.context_sol(fmha.pipe(), kv.bytes());
-            return Some(sol.map(|sol| Arc::new(ContextMla { table, sol, heads, cp }) as Arc<dyn Measure>));
+            let key = [Part::Text(fmha.name()), precision];
+            let slice = self.db().slice("context_mla", &key);
+            return self.latent_prefill("latent attention", slice, (heads, cp), (fmha, kv));
         }
-        let table = self.db().grid("generation_mla", &[Part::Text(kv.name())], None)?;
-        let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        let sol = self.decode_peak(kv);
-        Some(sol.map(|flops| {
-            let sol = GenerationSol { flops, bandwidth, kv_bytes: kv.bytes(), gemm: None };
-            Arc::new(GenerationMla { table, sol, heads }) as Arc<dyn Measure>
-        }))
+        let key = [precision];
+        let slice = self.db().slice("generation_mla", &key);
+        self.latent_decode("latent attention", slice, heads, kv, None)
     }
 
-    /// The whole block; none when nothing was measured for it.
-    pub(super) fn mla_module(self, kind: &OpKind) -> Option<Bound> {
-        let OpKind::MlaModule { heads, fmha, kv, gemm } = *kind else { return None };
+    /// The whole block.
+    pub(super) fn mla_module(self, heads: u32, fmha: Option<FmhaQuant>, kv: KvQuant, gemm: Quant) -> Bound {
+        const LABEL: &str = "latent attention block";
+        let precision = [Part::Text(kv.name()), Part::Text(gemm.name())];
         // Every measured block belongs to a model of this many heads.
         let native = Part::Int(128);
-        let heads = f64::from(heads);
         if let Some(fmha) = fmha {
-            let key = [Part::Text(fmha.name()), Part::Text(kv.name()), Part::Text(gemm.name()), native];
-            let table = self.db().grid("mla_context_module", &key, Some(1))?;
-            let sol = self.context_sol(fmha.pipe(), kv.bytes());
-            return Some(
-                sol.map(|sol| Arc::new(ContextMla { table, sol, heads, cp: 1.0 }) as Arc<dyn Measure>),
-            );
+            let key = [Part::Text(fmha.name()), precision[0], precision[1], native];
+            let slice = self.db().slice("mla_context_module", &key);
+            return self.latent_prefill(LABEL, slice, (heads, 1), (fmha, kv));
         }
-        let key = [Part::Text(kv.name()), Part::Text(gemm.name()), native];
-        let table = self.db().grid("mla_generation_module", &key, None)?;
+        let key = [precision[0], precision[1], native];
+        let slice = self.db().slice("mla_generation_module", &key);
+        self.latent_decode(LABEL, slice, heads, kv, Some(gemm))
+    }
+
+    fn latent_prefill(
+        self,
+        label: &'static str,
+        slice: Option<&Slice>,
+        (heads, cp): (u32, u32),
+        (fmha, kv): (FmhaQuant, KvQuant),
+    ) -> Bound {
         let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        let peaks = self.decode_peak(kv).and_then(|flops| Ok((flops, self.peak(gemm.pipe())?)));
-        Some(peaks.map(|(flops, peak)| {
-            let gemm = Some((peak, gemm.bytes()));
-            let sol = GenerationSol { flops, bandwidth, kv_bytes: kv.bytes(), gemm };
-            Arc::new(GenerationMla { table, sol, heads }) as Arc<dyn Measure>
-        }))
+        let sol = ContextSol { flops: self.peak(fmha.pipe())?, bandwidth, kv_bytes: kv.bytes() };
+        let table = self.grid_answer(label, slice.map(|slice| &slice.grid), Some(1), |q| sol.ms(q))?;
+        Ok(Arc::new(ContextMla { table, sol, heads: f64::from(heads), cp: f64::from(cp) }))
+    }
+
+    fn latent_decode(
+        self,
+        label: &'static str,
+        slice: Option<&Slice>,
+        heads: u32,
+        kv: KvQuant,
+        gemm: Option<Quant>,
+    ) -> Bound {
+        let projections = |gemm: Quant| Ok((self.peak(gemm.pipe())?, gemm.bytes()));
+        let sol = GenerationSol {
+            flops: self.decode_peak(kv)?,
+            bandwidth: self.db().system().mem_bw_bytes_per_sec,
+            kv_bytes: kv.bytes(),
+            gemm: gemm.map(projections).transpose()?,
+        };
+        let table =
+            self.grid_answer(label, slice.map(|slice| &slice.grid), None, |q| slower(sol.parts(q)))?;
+        Ok(Arc::new(GenerationMla { table, sol, heads: f64::from(heads) }))
     }
 
     /// The batched products; a precision without rows is read from the 16-bit ones.
     pub(super) fn mla_bmm(self, heads: u32, quant: Quant, pre: bool) -> Bound {
-        let missing = Gap::NoData("latent attention projection");
         let flops = self.peak(quant.pipe())?;
         let op = Part::Text(if pre { "mla_gen_pre" } else { "mla_gen_post" });
         let any = |quant: Quant| {
             self.db().slices("mla_bmm").any(|slice| Part::Text(quant.name()).is(&slice.key[0]))
         };
         let dtype = Part::Text(if any(quant) { quant.name() } else { Quant::Bf16.name() });
-        let curve = |heads: u32| self.db().curve("mla_bmm", &[dtype, op, Part::Int(heads)]);
-        let measured = heads.next_power_of_two();
-        let (curve, measured) = match curve(heads) {
-            Some(curve) => (curve, heads),
-            None => (curve(measured).ok_or(missing)?, measured),
+        let slice_at = |heads: u32| self.db().slice("mla_bmm", &[dtype, op, Part::Int(heads)]);
+        let (slice, measured) = match slice_at(heads) {
+            Some(slice) => (Some(slice), heads),
+            None => (slice_at(heads.next_power_of_two()), heads.next_power_of_two()),
         };
+        let bandwidth = self.db().system().mem_bw_bytes_per_sec;
+        let sol = BmmSol { heads: f64::from(measured), flops, bytes: quant.bytes(), bandwidth };
+        let bound = |batch: f64| slower(sol.parts(batch));
         Ok(Arc::new(MlaBmm {
-            curve,
+            table: self.curve_answer("latent attention projection", slice, bound)?,
             scale: f64::from(heads) / f64::from(measured),
-            heads: f64::from(measured),
-            flops,
-            bytes: quant.bytes(),
-            bandwidth: self.db().system().mem_bw_bytes_per_sec,
+            sol,
         }))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Binder, Gap, Measure, Roofline, Shape, Timing, prefill};
+use super::answer::Answer;
+use super::prefill::{self, Bounds};
+use super::sparse::slower;
+use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
 use crate::ops::OpKind;
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
@@ -70,7 +73,7 @@ impl Sol {
 /// The block in prefill.
 #[derive(Clone, Debug)]
 struct Context {
-    table: GridTable,
+    table: Answer<GridTable>,
     sol: Sol,
     heads: f64,
     cp: f64,
@@ -78,7 +81,10 @@ struct Context {
 
 impl Measure for Context {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        prefill::latency(&self.table, self.heads, self.cp, shape, |q| self.sol.context(q))
+        let table = |q: &[f64]| slower(self.sol.context(q));
+        // Only measurements answer, so that no other bound is asked for.
+        let bounds = Bounds { table, work: |_| 0.0 };
+        prefill::latency(&self.table, self.heads, self.cp, shape, &bounds)
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -112,6 +118,9 @@ impl Measure for Generation {
 impl Binder<'_> {
     pub(super) fn wide_mla(self, kind: &OpKind) -> Option<Result<Arc<dyn Measure>, Gap>> {
         let OpKind::WideMla { heads, fmha, kv, cp } = *kind else { return None };
+        if let Err(gap) = self.needs_tables(kind.label()) {
+            return Some(Err(gap));
+        }
         let system = self.db().system();
         let heads = f64::from(heads);
         let kv_key = Part::Text(kv.name());
@@ -129,7 +138,7 @@ impl Binder<'_> {
         };
         if let Some(fmha) = fmha {
             let table = table("wideep_context_mla", &[Part::Text(fmha.name()), kv_key], Some(1))?;
-            let cp = f64::from(cp);
+            let (table, cp) = (Answer::Table(table), f64::from(cp));
             return Some(
                 sol(fmha).map(|sol| Arc::new(Context { table, sol, heads, cp }) as Arc<dyn Measure>),
             );

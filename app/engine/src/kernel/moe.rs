@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use perf_data::Key;
+use perf_data::{Key, Slice};
 
+use super::answer::Answer;
 use super::comm::{Collective, Sequence};
 use super::{Binder, Gap, Measure, Nothing, Roofline, Shape, Timing};
 use crate::backend::Backend;
@@ -13,22 +14,29 @@ use crate::perf::curve::Curve;
 use crate::perf::grid::Miss;
 use crate::quant::{Pipe, Quant};
 
+const LABEL: &str = "routed experts";
 /// Small batches of gated 4-bit experts have a kernel of their own up to this many tokens.
 const LOW_LATENCY_TOKENS: f64 = 128.0;
 
 /// Routed experts over measured token counts.
 #[derive(Clone, Debug)]
 struct Moe {
-    curve: Option<Curve>,
-    low_latency: Option<Curve>,
-    shape: Experts,
-    flops: f64,
-    bandwidth: f64,
+    all: Option<Answer<Curve>>,
+    low_latency: Option<Answer<Curve>>,
+    sol: MoeSol,
 }
 
-impl Moe {
+/// Roofline of routed experts over tokens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MoeSol {
+    pub shape: Experts,
+    pub flops: f64,
+    pub bandwidth: f64,
+}
+
+impl MoeSol {
     /// Compute-bound and memory-bound time, ms; whole numbers, rounded down from left to right.
-    fn sol_parts(&self, tokens: f64) -> (f64, f64) {
+    fn parts(&self, tokens: f64) -> (f64, f64) {
         let Experts { hidden, inter, topk, experts, moe_tp, moe_ep, quant, gated, .. } = self.shape;
         let wide = |value: u32| u128::from(value);
         let (hidden, inter, ep, tp) = (wide(hidden), wide(inter), wide(moe_ep), wide(moe_tp));
@@ -44,91 +52,116 @@ impl Moe {
         (compute, memory)
     }
 
-    fn read(&self, curve: &Curve, tokens: f64) -> Result<Timing, Miss> {
-        let sol = |tokens: f64| {
-            let (compute, memory) = self.sol_parts(tokens);
-            compute.max(memory)
+    pub(super) fn ms(&self, tokens: f64) -> f64 {
+        let (compute, memory) = self.parts(tokens);
+        compute.max(memory)
+    }
+}
+
+impl Moe {
+    fn read(&self, answer: &Answer<Curve>, tokens: f64) -> Result<Timing, Miss> {
+        let read = |curve: &Curve| {
+            // One point says nothing about fewer tokens.
+            let (first, last) = curve.range();
+            if first == last && tokens < f64::from(first) {
+                return Err(Miss);
+            }
+            Ok(curve.query(tokens, |tokens| self.sol.ms(tokens))?.into())
         };
-        // One point says nothing about fewer tokens.
-        let (first, last) = curve.range();
-        if first == last && tokens < f64::from(first) {
-            return Err(Miss);
-        }
-        Ok(curve.query(tokens, sol)?.into())
+        answer.timing(read, &[tokens], || self.sol.ms(tokens))
     }
 }
 
 impl Measure for Moe {
     fn latency(&self, _: Shape, tokens: f64) -> Result<Timing, Miss> {
         // All data parallel ranks share one pool of experts.
-        let tokens = tokens * f64::from(self.shape.dp);
-        if let Some(curve) = self.low_latency.as_ref().filter(|_| tokens <= LOW_LATENCY_TOKENS) {
-            return self.read(curve, tokens);
+        let tokens = tokens * f64::from(self.sol.shape.dp);
+        if let Some(quick) = self.low_latency.as_ref().filter(|_| tokens <= LOW_LATENCY_TOKENS) {
+            return self.read(quick, tokens);
         }
-        self.read(self.curve.as_ref().ok_or(Miss)?, tokens)
+        self.read(self.all.as_ref().ok_or(Miss)?, tokens)
     }
 
     fn roofline(&self, _: Shape, tokens: f64) -> Roofline {
-        let (compute, memory) = self.sol_parts(tokens * f64::from(self.shape.dp));
+        let (compute, memory) = self.sol.parts(tokens * f64::from(self.sol.shape.dp));
         Roofline::of(compute, memory)
     }
 }
 
-impl Binder<'_> {
-    pub(super) fn moe(self, shape: Experts) -> Result<Arc<dyn Measure>, Gap> {
-        let flops = self.peak(shape.quant.pipe())?;
-        let curve = |distribution: &str, low_latency: u32| {
-            let Experts { topk, experts, hidden, inter, moe_tp, moe_ep, .. } = shape;
-            self.db().curve(
-                "moe",
-                &[
-                    Part::Text(shape.quant.name()),
-                    Part::Text(distribution),
-                    Part::Int(topk),
-                    Part::Int(experts),
-                    Part::Int(hidden),
-                    Part::Int(inter),
-                    Part::Int(moe_tp),
-                    Part::Int(moe_ep),
-                    Part::Int(low_latency),
-                ],
-            )
+fn curve(slice: &Slice) -> Option<Curve> {
+    Curve::new(slice.grid.levels.first()?.keys.clone(), slice.grid.values.clone())
+}
+
+/// Rows of small batches, which have a kernel of their own, or of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MoeRows {
+    All,
+    LowLatency,
+}
+
+impl<'a> Binder<'a> {
+    /// The rows at one precision, with the distribution they are read at: one that was not collected at all is
+    /// read from the uniform rows.
+    pub(super) fn moe_rows(
+        self,
+        shape: Experts,
+        rows: MoeRows,
+    ) -> (&'static str, impl Iterator<Item = &'a Slice>) {
+        let low_latency = Part::Int(u32::from(rows == MoeRows::LowLatency));
+        let at = move |slice: &&Slice, distribution: &str| {
+            Part::Text(shape.quant.name()).is(&slice.key[0])
+                && Part::Text(distribution).is(&slice.key[1])
+                && low_latency.is(&slice.key[8])
         };
-        let measured = |low_latency: u32| {
-            // A distribution that was not collected at all is read from the uniform rows.
-            let has = |distribution: &str| {
-                self.db().slices("moe").any(|slice| {
-                    Part::Text(shape.quant.name()).is(&slice.key[0])
-                        && Part::Text(distribution).is(&slice.key[1])
-                        && Part::Int(low_latency).is(&slice.key[8])
-                })
-            };
-            let distribution = if has(shape.distribution) { shape.distribution } else { "uniform" };
-            curve(distribution, low_latency)
-        };
-        let quick = shape.quant == Quant::Nvfp4 && shape.gated;
-        let (all, low_latency) = (measured(0), if quick { measured(1) } else { None });
-        if all.is_none() && low_latency.is_none() {
-            return Err(Gap::NoData("routed experts"));
-        }
+        let collected = self.db().slices("moe").any(|slice| at(&slice, shape.distribution));
+        let distribution = if collected { shape.distribution } else { "uniform" };
+        (distribution, self.db().slices("moe").filter(move |slice| at(slice, distribution)))
+    }
+
+    /// The rows of exactly this shape.
+    pub(super) fn moe_slice(self, shape: Experts, rows: MoeRows) -> Option<&'a Slice> {
+        let Experts { topk, experts, hidden, inter, moe_tp, moe_ep, .. } = shape;
+        let sizes = [topk, experts, hidden, inter, moe_tp, moe_ep].map(Part::Int);
+        let (_, mut slices) = self.moe_rows(shape, rows);
+        slices.find(|slice| crate::perf::matches(&slice.key[2..8], &sizes))
+    }
+
+    pub(super) fn moe_sol(self, shape: Experts) -> Result<MoeSol, Gap> {
         let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        Ok(Arc::new(Moe { curve: all, low_latency, shape, flops, bandwidth }))
+        Ok(MoeSol { shape, flops: self.peak(shape.quant.pipe())?, bandwidth })
+    }
+
+    pub(super) fn moe(self, shape: Experts) -> Result<Arc<dyn Measure>, Gap> {
+        let sol = self.moe_sol(shape)?;
+        let quick = self.moe_slice(shape, MoeRows::LowLatency);
+        let quick = quick.filter(|_| shape.quant == Quant::Nvfp4 && shape.gated);
+        let low_latency = match quick {
+            Some(_) => Some(self.curve_answer(LABEL, quick, |tokens| sol.ms(tokens))?),
+            None => None,
+        };
+        let table = || curve(self.moe_slice(shape, MoeRows::All)?);
+        let all = match self.answer(LABEL, table, || self.moe_estimate(shape)) {
+            Err(gap) if low_latency.is_none() => return Err(gap),
+            all => all.ok(),
+        };
+        Ok(Arc::new(Moe { all, low_latency, sol }))
     }
 
     /// Experts behind an all-to-all exchange; engines other than SGLang also have those of the ordinary table.
     pub(super) fn wide_moe(self, wide: WideExperts) -> Result<Arc<dyn Measure>, Gap> {
         let shape = wide.experts;
+        self.needs_tables(LABEL)?;
         if let Some(curve) = self.wide_curve(wide) {
-            let speed = match shape.quant.pipe() {
-                Pipe::Bf16 => 1.0,
-                Pipe::Int8 | Pipe::Fp8 => 2.0,
-                Pipe::Fp4 => 4.0,
-            };
-            let flops = self.peak(Pipe::Bf16)? * speed;
+            let flops = self.peak(Pipe::Bf16)? * shape.quant.pipe().speed();
             let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-            return Ok(Arc::new(Moe { curve: Some(curve), low_latency: None, shape, flops, bandwidth }));
+            let sol = MoeSol { shape, flops, bandwidth };
+            return Ok(Arc::new(Moe { all: Some(Answer::Table(curve)), low_latency: None, sol }));
         }
-        if wide.backend == Backend::Sglang { Err(Gap::NoData("routed experts")) } else { self.moe(shape) }
+        if wide.backend == Backend::Sglang {
+            Err(Gap::NoData(LABEL))
+        } else {
+            self.measured_only().moe(shape)
+        }
     }
 
     fn wide_curve(self, wide: WideExperts) -> Option<Curve> {
@@ -169,7 +202,7 @@ impl Binder<'_> {
             Part::Text(distribution).is(&slice.key[lead + 1])
                 && sized(&slice.key[lead + 2..], kernel.is_some())
         })?;
-        Curve::new(slice.grid.levels.first()?.keys.clone(), slice.grid.values.clone())
+        curve(slice)
     }
 
     /// The collectives that bring tokens to their experts (`pre`) or back.

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use perf_data::Grid;
+
 use super::dsa::TRTLLM;
 use super::sparse::{LABEL, Parts, causal_pairs, slower};
 use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
-use crate::ops::MsaBlock;
+use crate::model::Dsa;
+use crate::ops::{DsaArch, DsaBlock, MsaBlock, Projections};
 use crate::perf::Part;
 use crate::perf::grid::{GridTable, Miss};
 use crate::quant::{FmhaQuant, Pipe};
+use crate::source::DataMode;
 
 /// Architecture of the measured blocks.
 const ARCH: &str = "MiniMaxM3ForCausalLM";
@@ -68,10 +72,19 @@ impl Sol {
     }
 }
 
+/// What answers for a block.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// Measurements, and where they have nothing the utilisation of attention over selected tokens.
+    Table { own: Option<GridTable>, alike: Option<Arc<dyn Measure>> },
+    /// The roofline.
+    Roofline,
+}
+
 /// A block, prefill or decode.
 #[derive(Clone, Debug)]
 struct Msa {
-    table: GridTable,
+    table: Answer,
     sol: Sol,
     heads: f64,
     context: bool,
@@ -94,8 +107,17 @@ impl Msa {
 
 impl Measure for Msa {
     fn latency(&self, shape: Shape, _: f64) -> Result<Timing, Miss> {
-        let reading = self.at(shape, |q| self.table.query(q, &|q: &[f64]| slower(self.parts(q))))?;
-        Ok(reading.into())
+        let bound = || self.at(shape, |q| slower(self.parts(q)));
+        let Answer::Table { own, alike } = &self.table else { return Ok(Timing::roofline(bound())) };
+        let read = |table: &GridTable| {
+            self.at(shape, |q| table.query(q, &|q: &[f64]| slower(self.parts(q)))).map(Timing::from)
+        };
+        own.as_ref().ok_or(Miss).and_then(read).or_else(|Miss| {
+            let alike = alike.as_ref().ok_or(Miss)?;
+            let (latency, roofline) = (alike.latency(shape, 0.0)?.ms, alike.roofline(shape, 0.0).ms);
+            let util = roofline.filter(|&ms| ms > 0.0 && latency > 0.0).ok_or(Miss)? / latency;
+            Ok(Timing::estimate(bound() / util))
+        })
     }
 
     fn roofline(&self, shape: Shape, _: f64) -> Roofline {
@@ -127,7 +149,42 @@ impl Binder<'_> {
             fmha_bytes: fmha.bytes(),
             bandwidth: self.db().system().mem_bw_bytes_per_sec,
         };
-        let table = table.ok_or(Gap::NoData(LABEL))?;
+        let table = self.msa_answer(block, table)?;
         Ok(Arc::new(Msa { table, sol, heads: f64::from(block.heads), context }))
     }
+
+    fn msa_answer(self, block: &MsaBlock, grid: Option<&Grid>) -> Result<Answer, Gap> {
+        let own = || grid.map(|grid| GridTable::new(grid.clone(), None, |_, ms| ms));
+        match self.mode() {
+            DataMode::Sol => Ok(Answer::Roofline),
+            DataMode::Silicon => {
+                let own = Some(own().ok_or(Gap::NoData(LABEL))?);
+                Ok(Answer::Table { own, alike: None })
+            }
+            DataMode::Hybrid | DataMode::Empirical => {
+                let (own, alike) = (own(), self.measured_only().dsa(&selected(block)).ok());
+                let known = own.is_some() || alike.is_some();
+                known.then_some(Answer::Table { own, alike }).ok_or(Gap::NoEstimate(LABEL))
+            }
+        }
+    }
+}
+
+/// Attention over selected tokens, as GLM-5 has it, at the heads and precisions of a block.
+fn selected(block: &MsaBlock) -> DsaBlock {
+    let dims = Dsa {
+        q_lora_rank: 2048,
+        kv_lora_rank: 512,
+        qk_nope_head_dim: 192,
+        qk_rope_head_dim: 64,
+        v_head_dim: 256,
+        index_head_dim: 128,
+        index_n_heads: 32,
+        index_topk: 2048,
+        full_layers: 0,
+    };
+    let MsaBlock { heads, fmha, kv, gemm, .. } = *block;
+    let projections = Projections { query: gemm, kv: gemm, out: gemm, indexer: gemm };
+    let (arch, hidden, indexer_share) = (DsaArch::Glm5, 6144, 1.0);
+    DsaBlock { arch, hidden, dims, heads, fmha, kv, gemm, projections, indexer_share, cp: 1 }
 }

@@ -1,6 +1,7 @@
 //! What every prefill attention over (heads, sequence, batch) shares: the cached prefix and the split of a
 //! sequence over context parallel ranks.
 
+use super::answer::Answer;
 use super::{Roofline, Shape, Timing};
 use crate::perf::grid::{GridTable, Miss};
 
@@ -9,23 +10,38 @@ fn new_share(full: f64, prefix: f64) -> f64 {
     (full * full - prefix * prefix) / (full * full)
 }
 
-/// Latency from a table of whole sequences; `parts` are the compute and memory bounds of a point of it.
+/// New tokens of each sequence after so many cached ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    pub new: f64,
+    pub prefix: f64,
+    pub batch: f64,
+}
+
+/// Rooflines of a prefill attention.
+pub(super) struct Bounds<T, W> {
+    /// At a point of its table, ms: whole sequences.
+    pub table: T,
+    /// Of a chunk, ms.
+    pub work: W,
+}
+
+/// Latency from a table of whole sequences.
 pub(super) fn latency(
-    table: &GridTable,
+    answer: &Answer<GridTable>,
     heads: f64,
     cp: f64,
     shape: Shape,
-    parts: impl Fn(&[f64]) -> (f64, f64),
+    bounds: &Bounds<impl Fn(&[f64]) -> f64, impl Fn(Chunk) -> f64>,
 ) -> Result<Timing, Miss> {
     let Shape { batch, seq: new, prefix, .. } = shape;
-    let sol = |q: &[f64]| {
-        let (compute, memory) = parts(q);
-        compute.max(memory)
-    };
     let part = |new: f64, prefix: f64| {
         let full = new + prefix;
-        let reading = table.query(&[heads, full, batch], &sol)?;
-        Ok(Timing::from(reading).scaled(new_share(full, prefix)))
+        let at = [heads, full, batch];
+        let read = |table: &GridTable| {
+            Ok(Timing::from(table.query(&at, &bounds.table)?).scaled(new_share(full, prefix)))
+        };
+        answer.timing(read, &at, || (bounds.work)(Chunk { new, prefix, batch }))
     };
     if cp <= 1.0 {
         return part(new, prefix);

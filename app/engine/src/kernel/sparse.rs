@@ -163,7 +163,7 @@ fn clamped(curve: &Curve, x: f64) -> f64 {
 
 /// Adds what was measured as part of something else.
 pub(super) fn add_measured(total: &mut Timing, ms: f64) {
-    total.add(1.0, Timing { ms, measured: ms, held: 0.0 });
+    total.add(1.0, Timing::measurement(ms));
 }
 
 /// Adds an exchange of so many elements between the ranks that share a sequence.

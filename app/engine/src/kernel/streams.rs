@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answer::Answer;
 use super::{Binder, Gap, Measure, Roofline, Shape, Timing};
 use crate::ops::StreamMix;
 use crate::perf::Part;
@@ -12,13 +13,24 @@ use crate::quant::Pipe;
 /// Mixing before or after a layer, 16-bit.
 #[derive(Clone, Debug)]
 struct Mix {
-    curve: Curve,
+    table: Answer<Curve>,
+    sol: Sol,
+}
+
+/// Roofline over tokens.
+#[derive(Clone, Copy, Debug)]
+struct Sol {
     shape: StreamMix,
     flops: f64,
     bandwidth: f64,
 }
 
-impl Mix {
+impl Sol {
+    fn ms(&self, tokens: f64) -> f64 {
+        let (compute, memory) = self.parts(tokens);
+        compute.max(memory)
+    }
+
     fn parts(&self, tokens: f64) -> (f64, f64) {
         let [streams, hidden, sinkhorn] =
             [self.shape.streams, self.shape.hidden, self.shape.sinkhorn].map(f64::from);
@@ -37,15 +49,12 @@ impl Mix {
 
 impl Measure for Mix {
     fn latency(&self, _: Shape, tokens: f64) -> Result<Timing, Miss> {
-        let sol = |tokens: f64| {
-            let (compute, memory) = self.parts(tokens);
-            compute.max(memory)
-        };
-        Ok(self.curve.query(tokens, sol)?.into())
+        let read = |curve: &Curve| Ok(curve.query(tokens, |tokens| self.sol.ms(tokens))?.into());
+        self.table.timing(read, &[tokens], || self.sol.ms(tokens))
     }
 
     fn roofline(&self, _: Shape, tokens: f64) -> Roofline {
-        let (compute, memory) = self.parts(tokens);
+        let (compute, memory) = self.sol.parts(tokens);
         Roofline::of(compute, memory)
     }
 }
@@ -54,8 +63,10 @@ impl Binder<'_> {
     pub(super) fn stream_mix(self, mix: &StreamMix) -> Result<Arc<dyn Measure>, Gap> {
         let phase = Part::Text(if mix.pre { "pre" } else { "post" });
         let key = [phase, Part::Int(mix.streams), Part::Int(mix.hidden)];
-        let curve = self.db().curve("mhc_module", &key).ok_or(Gap::NoData("residual stream mixing"))?;
         let bandwidth = self.db().system().mem_bw_bytes_per_sec;
-        Ok(Arc::new(Mix { curve, shape: *mix, flops: self.peak(Pipe::Bf16)?, bandwidth }))
+        let sol = Sol { shape: *mix, flops: self.peak(Pipe::Bf16)?, bandwidth };
+        let slice = self.db().slice("mhc_module", &key);
+        let table = self.curve_answer("residual stream mixing", slice, |tokens| sol.ms(tokens))?;
+        Ok(Arc::new(Mix { table, sol }))
     }
 }

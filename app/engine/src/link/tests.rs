@@ -161,6 +161,7 @@ prop_compose! {
                                        any::<u32>().prop_map(Goal::Concurrency)])
                   (serving in proptest::sample::select(vec![Serving::Both, Serving::Agg, Serving::Disagg]),
                    policy in proptest::sample::select(vec![Policy::Exhaustive, Policy::Reference]),
+                   mode in proptest::sample::select(DataMode::ALL),
                    (engine, quant) in options(), every_backend in any::<bool>(), every_system in any::<bool>(), custom in custom(),
                    images in proptest::option::of((any::<u32>(), any::<u32>(), any::<u32>())
                        .prop_map(|(count, width, height)| Images { count, width, height })),
@@ -168,7 +169,7 @@ prop_compose! {
                        workload: Workload { isl, osl, prefix, images: None },
                        sla: Sla { ttft_ms, itl_ms, request_latency_ms, strict }, goal, ..Scenario::default() }))
                   -> Scenario {
-        let mut scenario = Scenario { custom, serving, quant, engine, policy, workload: Workload { images, ..base.workload }, ..base };
+        let mut scenario = Scenario { custom, serving, quant, engine, policy, mode, workload: Workload { images, ..base.workload }, ..base };
         if every_backend {
             scenario.set_backend(None);
         }

@@ -22,8 +22,9 @@ struct Modes {
 
 /// What the checkpoint leaves in 16 bits stays there unless the user chose the precision.
 fn modes(setup: &Setup<'_>) -> Modes {
-    let left =
-        |part: &str| !setup.gemm_chosen && setup.model.unquantized_patterns.iter().any(|name| name == part);
+    // A precision in place of the checkpoint's holds everywhere.
+    let replaced = setup.gemm_chosen || setup.precision.gemm != setup.model.quant.gemm;
+    let left = |part: &str| !replaced && setup.model.unquantized_patterns.iter().any(|name| name == part);
     let mode = |part: &str, quant| if left(part) { Quant::Bf16 } else { quant };
     let (gemm, moe) = (setup.precision.gemm, setup.precision.moe);
     Modes { attention: mode("self_attn", gemm), dense: mode("mlp", gemm), experts: mode("mlp", moe) }

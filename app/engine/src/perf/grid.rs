@@ -20,7 +20,8 @@ pub struct Miss;
 
 /// Measured points that an extrapolation rests on.
 const NEIGHBOURS: usize = 4;
-const MAX_AXES: usize = 4;
+/// Most axes of a table.
+pub const MAX_AXES: usize = 4;
 
 enum Inside {
     Value(f64),
@@ -75,11 +76,8 @@ fn bracket(keys: &[u32], c: f64) -> usize {
 impl GridTable {
     /// Prepares a slice. `adjust` sees each leaf's coordinates and latency and returns the latency to use.
     pub fn new(mut grid: Grid, sqrt_axis: Option<usize>, adjust: impl Fn(&[f64], f64) -> f64) -> Self {
-        let mut coords = Vec::with_capacity(grid.levels.len());
         let mut values = std::mem::take(&mut grid.values);
-        walk(&grid, 0, 0, &mut coords, &mut |leaf, coords| {
-            values[leaf] = adjust(coords, values[leaf]);
-        });
+        each_leaf(&grid, |leaf, coords| values[leaf] = adjust(coords, values[leaf]));
         grid.values = values;
         let logs = grid
             .levels
@@ -253,6 +251,11 @@ fn rescale(value: f64, axis: usize, key: f64, query: &[f64], sol: &impl Fn(&[f64
     at[axis] = key;
     let (here, there) = (sol(query), sol(&at[..query.len()]));
     if here > 0.0 && there > 0.0 { value * here / there } else { value }
+}
+
+/// Visits every leaf of a grid with its coordinates, ascending.
+pub fn each_leaf(grid: &Grid, mut leaf: impl FnMut(usize, &[f64])) {
+    walk(grid, 0, 0, &mut Vec::with_capacity(grid.levels.len()), &mut leaf);
 }
 
 fn walk(grid: &Grid, axis: usize, node: usize, coords: &mut Vec<f64>, leaf: &mut impl FnMut(usize, &[f64])) {

@@ -82,7 +82,8 @@ fn add(step: &mut StepTime, kernel: &Kernel, shape: Shape, share: f64) -> Option
         return parts.iter().try_for_each(|part| add(step, part, shape, share * kernel.count));
     }
     let runs = kernel.count * share;
-    let ms = kernel.latency(shape).ok()?.ms * runs;
+    let timing = kernel.latency(shape).ok()?;
+    let ms = timing.ms * runs;
     let roofline = kernel.roofline(shape);
     step.total_ms += ms;
     step.ops.push(OpTime {
@@ -90,7 +91,7 @@ fn add(step: &mut StepTime, kernel: &Kernel, shape: Shape, share: f64) -> Option
         ms,
         sol_ms: roofline.ms.map(|sol| sol * runs),
         bound: roofline.bound,
-        source: kernel.source(),
+        source: kernel.source(timing),
     });
     Some(())
 }

@@ -37,7 +37,8 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
                 "Choose another backend.".to_owned()
             } else {
                 format!(
-                    "Choose another backend, or one of the systems with {backend} data: {}.",
+                    "Choose another backend, or one of the systems with {backend} data: {}. Without data only \
+                     the roofline can be searched.",
                     alternatives(systems)
                 )
             },

@@ -5,7 +5,7 @@ use super::layout::{layout_short, serving};
 use crate::explain::{Bound, Explanation, StepKind, StepTime};
 use crate::format::{change, count, ms, percent, rate};
 use crate::scenario::Scenario;
-use crate::source::Evidence;
+use crate::source::{DataMode, Evidence};
 use crate::view::{Funnel, Point};
 
 /// The best point in one sentence.
@@ -107,23 +107,46 @@ fn relative(value: f64, base: f64) -> Option<f64> {
     (difference.is_finite() && difference.abs() >= 0.0005).then_some(difference)
 }
 
-/// What the latencies rest on, as a badge: `silicon 93 %`.
+/// What answers for an operator, as a choice.
+pub fn data_mode(mode: DataMode) -> &'static str {
+    match mode {
+        DataMode::Silicon => "measured only",
+        DataMode::Hybrid => "measured, else estimated",
+        DataMode::Empirical => "estimated",
+        DataMode::Sol => "roofline",
+    }
+}
+
+/// Shares below this are not worth a word.
+const NOTHING: f64 = 0.0005;
+
+/// What the latencies rest on, as a badge: `silicon 93 %`, `empirical 40 %` or `roofline`.
 pub fn evidence(evidence: Evidence) -> String {
-    format!("silicon {}", percent(evidence.measured))
+    if evidence.sol > NOTHING {
+        "roofline".to_owned()
+    } else if evidence.empirical > NOTHING {
+        format!("empirical {}", change(evidence.empirical))
+    } else {
+        format!("silicon {}", percent(evidence.measured))
+    }
 }
 
 /// What the latencies rest on, in a sentence.
 pub fn evidence_detail(evidence: Evidence) -> String {
-    let formulas = (1.0 - evidence.measured - evidence.held).max(0.0);
-    let mut parts =
-        vec![format!("{} of the time comes from measurements on this GPU", percent(evidence.measured))];
-    if evidence.held > 0.0005 {
-        parts.push(format!("{} from the nearest measurement at the same efficiency", change(evidence.held)));
-    }
-    if formulas > 0.0005 {
-        parts.push(format!("{} from formulas", change(formulas)));
-    }
-    format!("{}.", parts.join(", "))
+    let Evidence { measured, held, empirical, sol } = evidence;
+    let formulas = (1.0 - measured - held - empirical - sol).max(0.0);
+    let measurements = || format!("{} of the time comes from measurements on this GPU", percent(measured));
+    let others = [
+        (held, "from the nearest measurement at the same efficiency"),
+        (empirical, "from the roofline at the efficiency of similar measurements"),
+        (sol, "of the time is the roofline, which no GPU reaches"),
+        (formulas, "from formulas"),
+    ];
+    let parts = others.into_iter().filter(|&(share, _)| share > NOTHING);
+    let parts = parts.map(|(share, words)| format!("{} {words}", change(share)));
+    // Where nothing was asked of measurements, none are spoken of.
+    let first = (sol <= NOTHING).then(measurements);
+    format!("{}.", first.into_iter().chain(parts).collect::<Vec<_>>().join(", "))
 }
 
 /// Stages of the funnel with how many candidates are left after each.
@@ -235,14 +258,27 @@ mod tests {
 
     #[test]
     fn evidence_never_claims_more_than_there_is() {
-        let some = Evidence { measured: 0.939, held: 0.04 };
+        let some = Evidence { measured: 0.939, held: 0.04, ..Evidence::default() };
         assert_eq!(evidence(some), "silicon 93 %");
         assert_eq!(
             evidence_detail(some),
             "93 % of the time comes from measurements on this GPU, 4 % from the nearest measurement at the same efficiency, 2 % from formulas."
         );
-        let all = Evidence { measured: 1.0, held: 0.0 };
+        let all = Evidence { measured: 1.0, ..Evidence::default() };
         assert_eq!(evidence_detail(all), "100 % of the time comes from measurements on this GPU.");
+    }
+
+    #[test]
+    fn estimates_and_rooflines_are_called_so() {
+        let hybrid = Evidence { measured: 0.55, empirical: 0.4, ..Evidence::default() };
+        assert_eq!(evidence(hybrid), "empirical 40 %");
+        assert_eq!(
+            evidence_detail(hybrid),
+            "55 % of the time comes from measurements on this GPU, 40 % from the roofline at the efficiency of similar measurements, 5 % from formulas."
+        );
+        let bound = Evidence { sol: 1.0, ..Evidence::default() };
+        assert_eq!(evidence(bound), "roofline");
+        assert_eq!(evidence_detail(bound), "100 % of the time is the roofline, which no GPU reaches.");
     }
 
     #[test]
