@@ -2,6 +2,8 @@
 
 use engine::backend::Backend;
 use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
+use engine::source::DataMode;
+use engine::text;
 use perf_data::{Index, PackEntry};
 
 use super::catalog::{self, Model};
@@ -245,9 +247,16 @@ pub fn show_goal(goal: Goal) -> String {
     }
 }
 
+/// What can answer for an operator.
+pub fn data_modes() -> Vec<Choice> {
+    let label =
+        |&mode: &DataMode| Choice { value: mode.name().to_owned(), label: text::data_mode(mode).to_owned() };
+    DataMode::ALL.iter().map(label).collect()
+}
+
 /// Values of the closed group, most telling first.
 pub fn more_summary(scenario: &Scenario) -> String {
-    let Scenario { decode_system, version, sla, serving, quant, engine, policy, .. } = scenario;
+    let Scenario { decode_system, version, sla, serving, quant, engine, policy, mode, .. } = scenario;
     let kv = quant.kv.or_else(|| catalog::precision(scenario).map(|(_, kv)| kv));
     let mut parts = Vec::new();
     parts.extend(scenario.custom.is_some().then(|| "own model".to_owned()));
@@ -291,6 +300,9 @@ pub fn more_summary(scenario: &Scenario) -> String {
     }
     if *policy == Policy::Reference {
         parts.push("reference search".to_owned());
+    }
+    if *mode != DataMode::Silicon {
+        parts.push(text::data_mode(*mode).to_owned());
     }
     parts.join(" · ")
 }

@@ -3,6 +3,7 @@
 use engine::problem::Field;
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 use engine::scenario::{EncoderPlace, Images, Policy, Scenario, Serving};
+use engine::source::DataMode;
 use leptos::prelude::*;
 
 use super::refused;
@@ -84,6 +85,11 @@ fn Serve() -> impl IntoView {
             id="version" label="Data version" choices=versions refused=refused(page, Field::Version)
             value=value(|scenario| scenario.version.clone().unwrap_or_default())
             set=move |version| set_choice(page, |scenario| scenario.version = (!version.is_empty()).then_some(version))
+        />
+        <Select
+            id="mode" label="Data" choices=form::data_modes()
+            value=value(|scenario| scenario.mode.name().to_owned())
+            set=move |name| set_choice(page, |scenario| scenario.mode = DataMode::from_name(&name).unwrap_or_default())
         />
     }
 }
