@@ -2,10 +2,10 @@
 
 use engine::backend::Backend;
 use engine::problem::ScenarioError;
-use engine::scenario::{Goal, Scenario};
-use engine::view::{Layout, view};
+use engine::scenario::{Goal, Place, Scenario};
+use engine::view::{Candidate, view, view_all};
 use worker::host::{Event, PACK_BUDGET, Resource};
-use worker::protocol::{Failure, Reply, Request, SearchId};
+use worker::protocol::{Failure, Left, Reply, Request, SearchId};
 use worker::reading::Texts;
 
 use crate::site::{Fault, Site, read};
@@ -27,7 +27,7 @@ fn failure(reply: &Reply) -> Option<&Failure> {
 
 fn found(reply: &Reply, want: SearchId) -> (&engine::rows::Rows, f64) {
     match reply {
-        Reply::Found { id, rows, elapsed_ms, .. } if *id == want => (rows, *elapsed_ms),
+        Reply::Found { id, rows, elapsed_ms, .. } if *id == want => (&rows[0], *elapsed_ms),
         other => panic!("search {want} is not answered: {other:?}"),
     }
 }
@@ -249,16 +249,16 @@ fn what_cannot_be_answered_is_said_before_any_table_is_fetched() {
 fn layouts_of_the_answered_search_are_explained() {
     let mut site = Site::new(PACK_BUDGET);
     let last = site.answer(4, &airline());
-    let layouts: Vec<Layout> = {
+    let candidates: Vec<Candidate> = {
         let view = view(found(&last, 4).0, &airline());
-        view.picks.iter().map(|&pick| view.points[pick].layout).collect()
+        view.picks.iter().map(|&pick| view.points[pick].candidate()).collect()
     };
-    assert!(!layouts.is_empty());
-    for layout in layouts {
-        assert!(site.host.handle(Request::Explain { id: 3, layout }).is_empty());
-        match site.host.handle(Request::Explain { id: 4, layout }).as_slice() {
-            [Event::Reply(Reply::Explained { id: 4, layout: echoed, explanation })] => {
-                assert_eq!(*echoed, layout);
+    assert!(!candidates.is_empty());
+    for candidate in candidates {
+        assert!(site.host.handle(Request::Explain { id: 3, candidate: Box::new(candidate) }).is_empty());
+        match site.host.handle(Request::Explain { id: 4, candidate: Box::new(candidate) }).as_slice() {
+            [Event::Reply(Reply::Explained { id: 4, candidate: echoed, explanation })] => {
+                assert_eq!(**echoed, candidate);
                 assert!(explanation.steps.iter().all(|step| step.total_ms > 0.0 && !step.ops.is_empty()));
                 assert!(!explanation.steps.is_empty());
             }
@@ -293,4 +293,92 @@ fn a_model_is_read_and_then_searched() {
         panic!("{events:?}");
     };
     assert!(message.detail.contains("Line 2"), "{message}");
+}
+
+/// Every backend on one system.
+fn every_backend() -> Scenario {
+    let mut scenario = airline();
+    scenario.set_backend(None);
+    scenario
+}
+
+fn all(reply: &Reply) -> (&[engine::rows::Rows], &[Place], &[Left]) {
+    match reply {
+        Reply::Found { rows, places, left, .. } => (rows, places, left),
+        other => panic!("not answered: {other:?}"),
+    }
+}
+
+#[test]
+fn several_backends_answer_as_each_would_alone() {
+    let mut site = Site::new(PACK_BUDGET);
+    let last = site.answer(1, &every_backend());
+    let (rows, places, left) = all(&last);
+    assert_eq!(places.iter().map(|place| place.backend).collect::<Vec<_>>(), Backend::ALL);
+    assert_eq!(left, []);
+    for (rows, place) in rows.iter().zip(places) {
+        let alone = Site::new(PACK_BUDGET).answer(1, &on(place.backend));
+        assert_eq!(rows, found(&alone, 1).0);
+    }
+    let mut names = site.fetched.clone();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), site.fetched.len(), "a file was fetched twice");
+    let mut ends = site.replies.iter().filter_map(|reply| match *reply {
+        Reply::Progress { done, total, .. } => Some((done, total)),
+        _ => None,
+    });
+    let (first, total) = ends.next().unwrap();
+    assert!(first < total && ends.all(|(_, end)| end == total));
+
+    // A pick of the last place is explained there, and moving the SLO fetches nothing.
+    let view = view_all(&rows.iter().collect::<Vec<_>>(), &every_backend());
+    let pick = view.picks.iter().map(|&pick| &view.points[pick]).find(|point| point.place == 2).unwrap();
+    let events = site.host.handle(Request::Explain { id: 1, candidate: Box::new(pick.candidate()) });
+    assert!(matches!(events.as_slice(), [Event::Reply(Reply::Explained { .. })]));
+    let before = site.fetched.len();
+    let mut moved = every_backend();
+    moved.sla.itl_ms = 17.0;
+    let last = site.answer(2, &moved);
+    assert_eq!(site.fetched.len(), before);
+    let fresh = Site::new(PACK_BUDGET).answer(2, &moved);
+    assert_eq!(all(&last).0, all(&fresh).0);
+}
+
+#[test]
+fn a_backend_whose_data_is_lost_is_named_and_the_others_answer() {
+    let pack = Site::a_pack(&on(Backend::Vllm));
+    for fault in [Fault::Silence, Fault::Status(404), Fault::Damaged] {
+        let mut site = Site::new(PACK_BUDGET);
+        site.fault(&pack, fault);
+        let last = site.answer(1, &every_backend());
+        let (rows, places, left) = all(&last);
+        assert_eq!((rows.len(), places.len()), (2, 2));
+        let [only] = left else { panic!("{left:?}") };
+        assert_eq!(only.place.backend, Backend::Vllm);
+        assert!(matches!(only.why, Failure::Network { .. } | Failure::Pack { .. }), "{:?}", only.why);
+        // The next question tries again, even when nothing but a target has moved.
+        site.faults.clear();
+        let mut moved = every_backend();
+        moved.sla.itl_ms = 17.0;
+        let last = site.answer(2, &moved);
+        assert_eq!((all(&last).0.len(), all(&last).2), (3, [].as_slice()));
+    }
+    let mut site = Site::new(PACK_BUDGET);
+    for backend in Backend::ALL {
+        site.fault(&Site::a_pack(&on(*backend)), Fault::Silence);
+    }
+    let last = site.answer(1, &every_backend());
+    assert!(matches!(failure(&last), Some(Failure::Network { .. })), "{last:?}");
+}
+
+#[test]
+fn places_without_data_are_named() {
+    let mut scenario = every_backend();
+    scenario.set_system(Some("b60"));
+    scenario.model = "Qwen/Qwen3-8B".to_owned();
+    let last = Site::new(PACK_BUDGET).answer(1, &scenario);
+    let (_, places, left) = all(&last);
+    assert_eq!(places.len(), 1);
+    assert!(left.len() == 2 && left.iter().all(Left::is_without_data), "{left:?}");
 }

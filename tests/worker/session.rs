@@ -4,7 +4,7 @@ use engine::explain::Explanation;
 use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
 use engine::scenario::{Goal, Scenario};
-use engine::view::{Layout, Worker};
+use engine::view::{Candidate, Layout, Worker};
 use worker::BUILD;
 use worker::protocol::{Failure, ReadingId, Reply, Request, SearchId};
 use worker::reading::Texts;
@@ -29,7 +29,14 @@ fn asked(id: SearchId, scenario: &Scenario) -> Step {
 }
 
 fn found(id: SearchId) -> Reply {
-    Reply::Found { id, rows: Box::default(), data: "1a2b3c4d".to_owned(), elapsed_ms: 1.0 }
+    Reply::Found {
+        id,
+        places: Vec::new(),
+        rows: Vec::new(),
+        left: Vec::new(),
+        data: "1a2b3c4d".to_owned(),
+        elapsed_ms: 1.0,
+    }
 }
 
 fn crashed(id: SearchId) -> Reply {
@@ -42,7 +49,7 @@ fn unsupported(id: SearchId, why: &str) -> Step {
     Step::Deliver(Reply::Failed { id, failure })
 }
 
-fn layout(batch: u32) -> Layout {
+fn candidate(batch: u32) -> Candidate {
     let memory = MemoryUse {
         weights: 0.0,
         kv_cache: 0.0,
@@ -53,7 +60,7 @@ fn layout(batch: u32) -> Layout {
         capacity: 0.0,
     };
     let worker = Worker { parallel: Parallel::dense(2, 1, 1), batch, count: 4, memory };
-    Layout::Agg { worker, ctx_tokens: 4000, encoders: None }
+    Candidate { place: 1, layout: Layout::Agg { worker, ctx_tokens: 4000, encoders: None } }
 }
 
 #[test]
@@ -99,15 +106,16 @@ fn a_cancelled_search_stays_silent() {
 fn only_an_answered_search_can_be_explained() {
     let mut session = ready_session();
     session.search(&gpus(8));
-    assert_eq!(session.explain(1, layout(4)), []);
+    assert_eq!(session.explain(1, candidate(4)), []);
     session.reply(found(1));
-    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
-    assert_eq!(session.explain(1, layout(4)), [explain]);
-    let explained = |id| Reply::Explained { id, layout: layout(4), explanation: Explanation::default() };
+    let explain = Step::Post(Request::Explain { id: 1, candidate: Box::new(candidate(4)) });
+    assert_eq!(session.explain(1, candidate(4)), [explain]);
+    let explained =
+        |id| Reply::Explained { id, candidate: Box::new(candidate(4)), explanation: Explanation::default() };
     assert_eq!(session.reply(explained(1)), [Step::Deliver(explained(1))]);
     session.search(&gpus(16));
     assert_eq!(session.reply(explained(1)), []);
-    assert_eq!(session.explain(1, layout(4)), []);
+    assert_eq!(session.explain(1, candidate(4)), []);
 }
 
 #[test]
@@ -136,10 +144,10 @@ fn an_explanation_survives_a_crash() {
     let mut session = ready_session();
     session.search(&gpus(8));
     session.reply(found(1));
-    session.explain(1, layout(4));
+    session.explain(1, candidate(4));
     assert_eq!(session.broke("terminated".to_owned()), [Step::Start]);
     assert_eq!(session.reply(ready()), [asked(1, &gpus(8))]);
-    let explain = Step::Post(Request::Explain { id: 1, layout: layout(4) });
+    let explain = Step::Post(Request::Explain { id: 1, candidate: Box::new(candidate(4)) });
     assert_eq!(session.reply(found(1)), [Step::Deliver(found(1)), explain]);
 }
 

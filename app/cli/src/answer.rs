@@ -57,13 +57,24 @@ impl Answer {
         self.places.get(point.place as usize).cloned().unwrap_or_else(|| self.scenario.home())
     }
 
+    /// What was not searched and why; none when everything was.
+    pub(crate) fn not_searched(&self) -> Option<String> {
+        text::not_searched(self.left.iter().map(|left| (place_name(&left.place), left.why.clone())))
+    }
+
     /// Where the time of a point goes.
     pub(crate) fn explain(&self, point: &Point) -> Option<Explanation> {
-        self.searches.explain(point)
+        self.searches.explain(&point.candidate())
     }
 
     /// The share link.
     pub(crate) fn link(&self) -> String {
         format!("?{}", link::write(&self.scenario, Some(&self.data)))
     }
+}
+
+/// Name of a place for people.
+pub(crate) fn place_name(place: &Place) -> String {
+    let system = Catalog::embedded().system(&place.system);
+    text::place(place.backend, system.map_or(&place.system, |system| &system.name))
 }

@@ -89,6 +89,15 @@ impl Layout {
     }
 }
 
+/// A deployment without its figures: what can be asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Which of the searched places it is for.
+    pub place: u32,
+    /// How the cluster is laid out.
+    pub layout: Layout,
+}
+
 /// One deployment of the whole cluster and what it is predicted to do.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
@@ -123,6 +132,10 @@ pub struct Point {
 }
 
 impl Point {
+    /// The deployment itself.
+    pub fn candidate(&self) -> Candidate {
+        Candidate { place: self.place, layout: self.layout }
+    }
     /// Whether the whole SLO is met.
     pub fn meets(&self) -> bool {
         self.meets_ttft && self.meets_itl

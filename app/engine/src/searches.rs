@@ -1,7 +1,7 @@
 //! The searches of one question: one for each place, one after the other, in resumable slices.
 
 use crate::explain::Explanation;
-use crate::point::Point;
+use crate::point::Candidate;
 use crate::problem::Problem;
 use crate::rows::Rows;
 use crate::scenario::{Place, Scenario};
@@ -43,7 +43,7 @@ impl Searches {
         self.searches.iter().map(Search::rows).collect()
     }
 
-    /// The places, in the order that [`Point::place`] counts in.
+    /// The places, in the order that [`crate::point::Point::place`] counts in.
     pub fn places(&self) -> Vec<Place> {
         self.searches.iter().map(|search| search.problem().scenario.home()).collect()
     }
@@ -62,8 +62,8 @@ impl Searches {
         }
     }
 
-    /// Where the time of a point goes; none for layouts that were not found there.
-    pub fn explain(&self, point: &Point) -> Option<Explanation> {
-        self.searches.get(point.place as usize)?.explain(&point.layout)
+    /// Where the time of a deployment goes; none for layouts that were not found there.
+    pub fn explain(&self, candidate: &Candidate) -> Option<Explanation> {
+        self.searches.get(candidate.place as usize)?.explain(&candidate.layout)
     }
 }

@@ -18,7 +18,7 @@ pub use insight::{
 };
 pub use layout::{gpus_decomposed, gpus_idle, layout_encoders, layout_short, layout_total, serving};
 pub use nothing::{Suggestion, nothing_fits, suggestions};
-pub use places::{across, asked_backend, asked_system, lost_reason, not_searched, place, skip_reason};
+pub use places::{ANY_SYSTEM, across, asked_backend, lost_reason, not_searched, place, skip_reason};
 
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::point::{EncoderPool, Layout, Point, Worker};
+pub use crate::point::{Candidate, EncoderPool, Layout, Point, Worker};
 use crate::rows::{FixedPoints, Rows};
 use crate::scenario::{Goal, Scenario};
 

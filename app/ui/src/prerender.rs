@@ -37,7 +37,7 @@ fn markup(view: &View, scenario: &Scenario) -> String {
     let mut html =
         format!("<div class=\"explore\"><section class=\"panel plot\">{}</section>", svg(view, scenario));
     if let Some(best) = view.best() {
-        let card = BestVm::new(best, scenario, None);
+        let card = BestVm::new(best, scenario, None, None);
         html.push_str(
             "<aside class=\"panel best\"><div class=\"eyebrow\"><h2>Best within your SLO</h2></div>",
         );
@@ -47,7 +47,7 @@ fn markup(view: &View, scenario: &Scenario) -> String {
             "<p class=\"hero\"><b>{}</b><span>{}</span></p><p class=\"what\">{}, <b>{}</b></p>{}<dl>",
             escape(&card.hero),
             escape(card.unit),
-            escape(card.mode),
+            escape(&card.mode),
             escape(&card.total),
             shape(&card)
         );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::link;
-use engine::scenario::Scenario;
+use engine::scenario::{Place, Scenario};
 use engine::view::Point;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -23,6 +23,8 @@ pub(crate) struct Pin {
     pub(crate) key: String,
     pub(crate) scenario: Scenario,
     pub(crate) point: Point,
+    /// Backend and GPU system, where the question asks for several.
+    pub(crate) place: Option<Place>,
 }
 
 /// More pins than this cannot be compared.
@@ -137,10 +139,10 @@ impl Page {
         Effect::new(move || {
             if let (Some(index), true) =
                 (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
-                && let Some(layout) =
-                    self.shown.get().and_then(|shown| shown.view.points.get(index).map(|p| p.layout))
+                && let Some(candidate) =
+                    self.shown.get().and_then(|shown| shown.view.points.get(index).map(Point::candidate))
             {
-                self.engine.explain(layout);
+                self.engine.explain(candidate);
             }
         });
         Effect::new(move || {
@@ -173,10 +175,16 @@ impl Page {
         let known = self.engine.answer.with(|answer| {
             let answer = answer.as_ref()?;
             let asked = &answer.scenario;
-            let same = asked.system == scenario.system
+            let same = asked.reach == scenario.reach
+                && asked.system == scenario.system
                 && asked.decode_system == scenario.decode_system
                 && asked.backend == scenario.backend
-                && asked.version == scenario.version;
+                && asked.version == scenario.version
+                // Which of several places have data depends on the model and its precisions.
+                && (!asked.reach.is_wide()
+                    || (asked.model == scenario.model
+                        && asked.custom == scenario.custom
+                        && asked.quant == scenario.quant));
             Some(same.then(|| answer.data.clone()))
         });
         known.unwrap_or_else(|| self.link_data.get())
@@ -224,7 +232,10 @@ impl Page {
 
     /// Selects a point and holds its card open.
     pub(crate) fn select(self, index: usize) {
-        let name = self.shown.get_untracked().and_then(|shown| shown.view.points.get(index).map(key::key));
+        let name = self
+            .shown
+            .get_untracked()
+            .and_then(|shown| shown.view.points.get(index).map(|point| key::key(&shown, point)));
         self.selected.set(name);
     }
 
@@ -246,7 +257,9 @@ impl Page {
         let Some(point) = self.focus.get_untracked().and_then(|index| shown.view.points.get(index)) else {
             return;
         };
-        let pin = Pin { key: key::key(point), scenario: shown.scenario.clone(), point: *point };
+        let scenario = shown.scenario.clone();
+        let place = scenario.reach.is_wide().then(|| shown.place(point));
+        let pin = Pin { key: key::key(&shown, point), scenario, point: *point, place };
         self.pins.update(|pins| {
             let same = |other: &Pin| other.key == pin.key && other.scenario == pin.scenario;
             if let Some(at) = pins.iter().position(same) {
@@ -263,7 +276,7 @@ impl Page {
         let Some(point) = self.focus.get().and_then(|index| shown.view.points.get(index)) else {
             return false;
         };
-        let name = key::key(point);
+        let name = key::key(&shown, point);
         self.pins.with(|pins| pins.iter().any(|pin| pin.key == name && pin.scenario == shown.scenario))
     }
 

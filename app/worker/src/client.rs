@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use engine::scenario::Scenario;
-use engine::view::Layout;
+use engine::view::Candidate;
 use gloo::events::EventListener;
 use gloo::storage::{SessionStorage, Storage};
 use gloo::timers::callback::Timeout;
@@ -75,9 +75,9 @@ impl Client {
         id
     }
 
-    /// Asks for the breakdown of a layout of the latest search, which must have been answered.
-    pub fn explain(&self, id: SearchId, layout: Layout) {
-        let steps = self.inner.session.borrow_mut().explain(id, layout);
+    /// Asks for the breakdown of a deployment of the latest search, which must have been answered.
+    pub fn explain(&self, id: SearchId, candidate: Candidate) {
+        let steps = self.inner.session.borrow_mut().explain(id, candidate);
         self.inner.perform(steps);
     }
 

@@ -30,13 +30,20 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 mod tests {
     use super::*;
     use crate::protocol::{Reply, Request};
+    use engine::rows::Rows;
 
     #[test]
     fn messages_survive_the_boundary() {
         let request = Request::Search { id: 7, scenario: Box::default() };
         assert_eq!(decode::<Request>(&encode(&request).unwrap()), Ok(request));
-        let reply =
-            Reply::Found { id: 7, rows: Box::default(), data: "1a2b3c4d".to_owned(), elapsed_ms: 23.25 };
+        let reply = Reply::Found {
+            id: 7,
+            places: Vec::new(),
+            rows: vec![Rows::default()],
+            left: Vec::new(),
+            data: "1a2b3c4d".to_owned(),
+            elapsed_ms: 23.25,
+        };
         assert_eq!(decode::<Reply>(&encode(&reply).unwrap()), Ok(reply));
     }
 

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::catalog::Catalog;
-use engine::problem::{Plan, Problem};
+use engine::places::Plans;
+use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
-use engine::search::Search;
-use engine::view::Layout;
+use engine::searches::Searches;
+use engine::view::Candidate;
 use perf_data::{Index, Pack};
 
 use crate::BUILD;
 use crate::job::{Files, Job, Stage, Transfer};
 use crate::packs::Packs;
-use crate::protocol::{Failure, Reply, Request, SearchId};
+use crate::protocol::{Failure, Left, Reply, Request, SearchId};
 use crate::reading;
 
 pub use crate::event::{Event, Lost, Resource};
@@ -30,12 +31,21 @@ const STEPS: u32 = 1;
 /// How long a slice may take, ms: short enough for a newer request to be heard at once.
 const SLICE_MS: f64 = 10.0;
 
-/// The search whose tables are still there.
+/// The searches whose tables are still there.
 struct Kept {
-    search: Search,
+    searches: Searches,
+    /// Places of the question that are not among them.
+    left: Vec<Left>,
     data: String,
     /// The search it answered; none while it is under way.
     answered: Option<SearchId>,
+}
+
+impl Kept {
+    /// Whether nothing is left out that another try might bring.
+    fn is_whole(&self) -> bool {
+        self.left.iter().all(Left::is_without_data)
+    }
 }
 
 /// The worker's end.
@@ -80,7 +90,7 @@ impl Host {
                 let reading = reading::read(&texts).map(Box::new);
                 events.push(Event::Reply(Reply::Read { id, reading }));
             }
-            Request::Explain { id, layout } => events.extend(self.explain(id, layout)),
+            Request::Explain { id, candidate } => events.extend(self.explain(id, *candidate)),
             Request::Cancel { id } => {
                 if self.job.as_ref().is_some_and(|job| job.id == id) {
                     self.job = None;
@@ -127,7 +137,7 @@ impl Host {
         let id = *id;
         let start = (self.clock)();
         let (progress, spent) = loop {
-            let progress = kept.search.advance(STEPS);
+            let progress = kept.searches.advance(STEPS);
             let spent = (self.clock)() - start;
             if progress.is_done() || spent >= SLICE_MS {
                 break (progress, spent);
@@ -140,8 +150,9 @@ impl Host {
         let elapsed_ms = *elapsed_ms;
         kept.answered = Some(id);
         self.job = None;
-        let rows = Box::new(kept.search.rows().clone());
-        vec![Event::Reply(Reply::Found { id, rows, data: kept.data.clone(), elapsed_ms })]
+        let rows = kept.searches.rows().into_iter().cloned().collect();
+        let (places, left, data) = (kept.searches.places(), kept.left.clone(), kept.data.clone());
+        vec![Event::Reply(Reply::Found { id, places, rows, left, data, elapsed_ms })]
     }
 
     fn search(&mut self, id: SearchId, scenario: Scenario, events: &mut Vec<Event>) {
@@ -159,22 +170,23 @@ impl Host {
             self.fetch(Resource::Index, false, events);
             return;
         };
-        let plan = match Plan::resolve(&job.scenario, Catalog::embedded(), index) {
-            Ok(plan) => plan,
+        let plans = match Plans::resolve(&job.scenario, Catalog::embedded(), index) {
+            Ok(plans) => plans,
             Err(error) => return self.fail(Failure::Scenario(error), events),
         };
         if let Some(kept) = &mut self.kept
-            && kept.data == plan.data_id()
-            && kept.search.accepts(&job.scenario)
+            && kept.data == plans.data_id()
+            && kept.searches.accepts(&job.scenario)
+            && kept.is_whole()
         {
-            kept.search.retarget(&job.scenario);
+            kept.searches.retarget(&job.scenario);
             kept.answered = None;
             job.stage = Stage::Run { elapsed_ms: 0.0 };
             return;
         }
         let mut here = BTreeMap::new();
         let mut missing = BTreeMap::new();
-        for file in plan.files() {
+        for file in plans.files().into_values() {
             match self.packs.get(&file.name) {
                 Some(pack) => {
                     here.insert(file.name.clone(), pack);
@@ -184,7 +196,7 @@ impl Host {
                 }
             }
         }
-        let files = Box::new(Files { plan, here, missing, arrived: 0 });
+        let files = Box::new(Files { plans, here, missing, lost: BTreeMap::new(), arrived: 0 });
         if files.missing.is_empty() {
             return self.start(*files, events);
         }
@@ -197,23 +209,31 @@ impl Host {
         }
     }
 
-    /// All tables are here.
+    /// All tables that will come are here.
     fn start(&mut self, files: Files, events: &mut Vec<Event>) {
         let Some(job) = &mut self.job else { return };
-        let data = files.plan.data_id();
-        match Problem::new(files.plan, |name| files.here.get(name).map(Arc::clone)) {
-            Ok(problem) => {
-                self.kept = Some(Kept { search: Search::new(problem), data, answered: None });
-                job.stage = Stage::Run { elapsed_ms: 0.0 };
-            }
-            Err(error) => self.fail(Failure::Scenario(error), events),
+        let data = files.plans.data_id();
+        let reach = job.scenario.reach;
+        let (problems, mut left) = files.load();
+        if problems.is_empty()
+            && let Some(at) = left.iter().position(|left| !reach.is_wide() || !left.is_without_data())
+        {
+            // What another try might mend is told first.
+            return self.fail(left.swap_remove(at).why, events);
         }
+        if problems.is_empty() {
+            let skipped = left.into_iter().filter_map(Left::skipped).collect();
+            return self.fail(Failure::Scenario(ScenarioError::Nowhere { skipped }), events);
+        }
+        let searches = Searches::new(job.scenario.clone(), problems);
+        job.stage = Stage::Run { elapsed_ms: 0.0 };
+        self.kept = Some(Kept { searches, left, data, answered: None });
     }
 
-    fn explain(&self, id: SearchId, layout: Layout) -> Option<Event> {
+    fn explain(&self, id: SearchId, candidate: Candidate) -> Option<Event> {
         let kept = self.kept.as_ref().filter(|kept| kept.answered == Some(id))?;
-        let explanation = kept.search.explain(&layout)?;
-        Some(Event::Reply(Reply::Explained { id, layout, explanation }))
+        let explanation = kept.searches.explain(&candidate)?;
+        Some(Event::Reply(Reply::Explained { id, candidate: Box::new(candidate), explanation }))
     }
 
     fn index_arrived(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
@@ -241,13 +261,17 @@ impl Host {
                 if first {
                     self.fetch(Resource::Pack(name.to_owned()), true, events);
                 } else {
-                    self.fail(Failure::Pack { name: name.to_owned(), why: error.to_string() }, events);
+                    self.give_up(
+                        name,
+                        Failure::Pack { name: name.to_owned(), why: error.to_string() },
+                        events,
+                    );
                 }
                 return;
             }
         };
         self.packs.put(name, &pack);
-        let Some(Job { id, stage: Stage::Files(files), .. }) = &mut self.job else {
+        let Some(Job { stage: Stage::Files(files), .. }) = &mut self.job else {
             return;
         };
         let Some(transfer) = files.missing.remove(name) else {
@@ -255,10 +279,28 @@ impl Host {
         };
         files.arrived += transfer.total;
         files.here.insert(name.to_owned(), pack);
+        self.one_less(events);
+    }
+
+    /// A file will not come. Where several places are searched, those that need it are left out.
+    fn give_up(&mut self, name: &str, failure: Failure, events: &mut Vec<Event>) {
+        match &mut self.job {
+            Some(Job { scenario, stage: Stage::Files(files), .. }) if scenario.reach.is_wide() => {
+                files.missing.remove(name);
+                files.lost.insert(name.to_owned(), failure);
+                self.one_less(events);
+            }
+            _ => self.fail(failure, events),
+        }
+    }
+
+    /// Says how far the files are, and starts once none is missing.
+    fn one_less(&mut self, events: &mut Vec<Event>) {
+        let Some(job) = &mut self.job else { return };
+        let Stage::Files(files) = &job.stage else { return };
         let (received, total) = files.progress();
-        events.push(Event::Reply(Reply::Loading { id: *id, received, total }));
+        events.push(Event::Reply(Reply::Loading { id: job.id, received, total }));
         if files.missing.is_empty()
-            && let Some(job) = &mut self.job
             && let Stage::Files(files) = std::mem::replace(&mut job.stage, Stage::Index)
         {
             self.start(*files, events);
@@ -277,7 +319,7 @@ impl Host {
             self.abandon(events);
             return;
         }
-        self.fail(Failure::Network { url: resource.url(), status: lost.status }, events);
+        self.give_up(resource.name(), Failure::Network { url: resource.url(), status: lost.status }, events);
     }
 
     fn fail(&mut self, failure: Failure, events: &mut Vec<Event>) {

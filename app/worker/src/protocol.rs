@@ -3,11 +3,11 @@
 //! Messages are postcard bytes, private to one build: page and worker compare builds before anything else.
 
 use engine::explain::Explanation;
-use engine::problem::ScenarioError;
+use engine::problem::{ScenarioError, Skipped};
 use engine::rows::Rows;
-use engine::scenario::Scenario;
+use engine::scenario::{Place, Scenario};
 use engine::text::{self, Message};
-use engine::view::Layout;
+use engine::view::Candidate;
 use serde::{Deserialize, Serialize};
 
 use crate::reading::{Reading, Texts};
@@ -28,12 +28,12 @@ pub enum Request {
         /// The question.
         scenario: Box<Scenario>,
     },
-    /// Break the time of a layout of the last answered search down by operator.
+    /// Break the time of a deployment of the last answered search down by operator.
     Explain {
         /// The search it belongs to.
         id: SearchId,
-        /// The layout.
-        layout: Layout,
+        /// The deployment.
+        candidate: Box<Candidate>,
     },
     /// Read the description of a model; searches go on meanwhile.
     Read {
@@ -79,8 +79,12 @@ pub enum Reply {
     Found {
         /// The search.
         id: SearchId,
-        /// Everything it keeps.
-        rows: Box<Rows>,
+        /// What was searched.
+        places: Vec<Place>,
+        /// Everything it keeps, place by place.
+        rows: Vec<Rows>,
+        /// What was not searched.
+        left: Vec<Left>,
         /// Identity of the data it used.
         data: String,
         /// Time spent searching, ms (tables already loaded).
@@ -90,8 +94,8 @@ pub enum Reply {
     Explained {
         /// The search it belongs to.
         id: SearchId,
-        /// The layout asked for.
-        layout: Layout,
+        /// The deployment asked for.
+        candidate: Box<Candidate>,
         /// Its breakdown.
         explanation: Explanation,
     },
@@ -109,6 +113,30 @@ pub enum Reply {
         /// Why.
         failure: Failure,
     },
+}
+
+/// A place that a search of several left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// The place.
+    pub place: Place,
+    /// Why.
+    pub why: Failure,
+}
+
+impl Left {
+    /// Whether there is nothing measured to search; other reasons may be gone the next time.
+    pub fn is_without_data(&self) -> bool {
+        matches!(self.why, Failure::Scenario(_))
+    }
+
+    /// The same for the engine; none when the data exists.
+    pub fn skipped(self) -> Option<Skipped> {
+        match self.why {
+            Failure::Scenario(why) => Some(Skipped { place: self.place, why }),
+            _ => None,
+        }
+    }
 }
 
 /// Why there is no answer.

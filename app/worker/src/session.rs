@@ -5,7 +5,7 @@
 //! asked the same once more; what breaks it twice is reported.
 
 use engine::scenario::Scenario;
-use engine::view::Layout;
+use engine::view::Candidate;
 
 use crate::BUILD;
 use crate::protocol::{Failure, ReadingId, Reply, Request, SearchId};
@@ -51,7 +51,7 @@ pub struct Session {
     /// The latest search, until cancelled or given up: what a new worker is asked.
     search: Option<Scenario>,
     answered: bool,
-    explain: Option<Layout>,
+    explain: Option<Candidate>,
     last_reading: ReadingId,
     /// The latest reading, until it is answered or a worker broke down over it.
     reading: Option<Texts>,
@@ -95,12 +95,12 @@ impl Session {
         (self.last_id, steps)
     }
 
-    /// Asks for the breakdown of a layout of the answered search `id`.
-    pub fn explain(&mut self, id: SearchId, layout: Layout) -> Vec<Step> {
+    /// Asks for the breakdown of a deployment of the answered search `id`.
+    pub fn explain(&mut self, id: SearchId, candidate: Candidate) -> Vec<Step> {
         if id != self.last_id || !self.answered {
             return Vec::new();
         }
-        self.explain = Some(layout);
+        self.explain = Some(candidate);
         self.post_explain()
     }
 
@@ -157,8 +157,8 @@ impl Session {
             Reply::Loading { id, .. } | Reply::Progress { id, .. } if self.awaits(id) => {
                 vec![Step::Deliver(reply)]
             }
-            Reply::Explained { id, ref layout, .. } if id == self.last_id && self.answered => {
-                if self.explain.as_ref() == Some(layout) {
+            Reply::Explained { id, ref candidate, .. } if id == self.last_id && self.answered => {
+                if self.explain.as_ref() == Some(&**candidate) {
                     self.explain = None;
                 }
                 vec![Step::Deliver(reply)]
@@ -250,8 +250,8 @@ impl Session {
 
     fn post_explain(&self) -> Vec<Step> {
         match self.explain {
-            Some(layout) if self.worker == Worker::Ready && self.answered => {
-                vec![Step::Post(Request::Explain { id: self.last_id, layout })]
+            Some(candidate) if self.worker == Worker::Ready && self.answered => {
+                vec![Step::Post(Request::Explain { id: self.last_id, candidate: Box::new(candidate) })]
             }
             _ => Vec::new(),
         }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::{env, fs, process};
 
 use engine::backend::Backend;
+use engine::catalog::Catalog;
+use engine::places::Plans;
+use engine::problem::Skipped;
 use engine::scenario::{Goal, Policy, Scenario, Workload};
-use engine::search::Search;
 use worker::codec::encode;
-use worker::protocol::{Reply, Request};
+use worker::protocol::{Failure, Left, Reply, Request};
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
     let airline = Scenario::default();
@@ -23,20 +25,33 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         ..airline.clone()
     };
     let reference = Scenario { policy: Policy::Reference, backend: Backend::Sglang, ..airline.clone() };
-    vec![("airline", airline), ("prefix", prefix), ("static-fp8", static_fp8), ("reference", reference)]
+    let mut every_backend = airline.clone();
+    every_backend.set_backend(None);
+    let mut everywhere = reference.clone();
+    everywhere.set_backend(None);
+    everywhere.set_system(None);
+    vec![
+        ("airline", airline),
+        ("prefix", prefix),
+        ("static-fp8", static_fp8),
+        ("reference", reference),
+        ("every-backend", every_backend),
+        ("everywhere", everywhere),
+    ]
 }
 
 fn write(folder: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     fs::create_dir_all(folder)?;
     for (name, scenario) in scenarios() {
-        let data =
-            engine::problem::Plan::resolve(&scenario, engine::catalog::Catalog::embedded(), tests::index())?
-                .data_id();
-        let search: Search = tests::search(&scenario)?;
+        let plans = Plans::resolve(&scenario, Catalog::embedded(), tests::index())?;
+        let data = plans.data_id();
+        let searches = tests::searches(&scenario)?;
         let request = Request::Search { id: 1, scenario: Box::new(scenario) };
-        let rows = Box::new(search.rows().clone());
+        let rows = searches.rows().into_iter().cloned().collect();
+        let without_data = |Skipped { place, why }| Left { place, why: Failure::Scenario(why) };
+        let left = plans.skipped.into_iter().map(without_data).collect();
         // The time is the only part that may differ; it stands last.
-        let reply = Reply::Found { id: 1, rows, data, elapsed_ms: 0.0 };
+        let reply = Reply::Found { id: 1, places: searches.places(), rows, left, data, elapsed_ms: 0.0 };
         fs::write(folder.join(format!("{name}.request")), encode(&request)?)?;
         fs::write(folder.join(format!("{name}.reply")), encode(&reply)?)?;
     }

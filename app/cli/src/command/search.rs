@@ -8,7 +8,7 @@ use engine::text;
 use engine::view::{Funnel, Nearest, Point};
 use serde::Serialize;
 
-use crate::answer::{Answer, answer};
+use crate::answer::{Answer, answer, place_name};
 use crate::args;
 use crate::data::{Data, Left};
 use crate::question::ask;
@@ -97,7 +97,7 @@ fn for_people(answer: &Answer, top: usize) -> String {
     let mut lines = vec![question(scenario), String::new()];
     if let Some(best) = answer.view.best() {
         if scenario.reach.is_wide() {
-            lines.push(format!("{}.", text::place(&answer.place(best))));
+            lines.push(format!("{}.", place_name(&answer.place(best))));
         }
         lines.push(text::verdict(best));
         lines.push(format!("{}.", text::gpus_decomposed(best)));
@@ -115,7 +115,7 @@ fn for_people(answer: &Answer, top: usize) -> String {
     let stages = text::funnel_stages(&answer.view.funnel, scenario);
     let stages: Vec<_> = stages.iter().map(|&(name, left)| format!("{} {name}", count(left))).collect();
     lines.push(stages.join(" → "));
-    lines.extend(text::not_searched(answer.left.iter().map(|left| (&left.place, left.why.clone()))));
+    lines.extend(answer.not_searched());
     let mut out = lines.join("\n");
     // A String takes everything.
     let _ = writeln!(out, "\nData {}. Link: {}", answer.data, answer.link());
@@ -171,7 +171,7 @@ fn row(rank: usize, point: &Point) -> Vec<String> {
 /// What was asked, in two lines.
 pub(super) fn question(scenario: &Scenario) -> String {
     let Scenario { model, decode_system, workload, sla, goal, .. } = scenario;
-    let system = scenario.one_system().unwrap_or_else(|| text::asked_system(scenario));
+    let system = scenario.one_system().unwrap_or(text::ANY_SYSTEM);
     let goal = match goal {
         Goal::Gpus(gpus) => format!("{} × {system}", count(u64::from(*gpus))),
         Goal::RequestRate(rate) => format!("{system} for {} requests/s", typed(*rate)),

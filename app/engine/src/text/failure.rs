@@ -2,7 +2,7 @@
 
 use super::{Message, alternatives, capital, excerpt};
 use crate::link::{Notice, Problem};
-use crate::problem::ScenarioError;
+use crate::problem::{ScenarioError, Skipped};
 
 /// Why a scenario cannot be answered.
 pub fn scenario_error(error: &ScenarioError) -> Message {
@@ -75,8 +75,10 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
         ),
         ScenarioError::Nowhere { skipped } => Message::new(
             "No data for this model",
-            super::not_searched(skipped.iter().map(|one| (&one.place, super::skip_reason(&one.why))))
-                .unwrap_or_else(|| "No GPU system was measured.".to_owned()),
+            super::not_searched(skipped.iter().map(|Skipped { place, why }| {
+                (super::place(place.backend, &place.system), super::skip_reason(why))
+            }))
+            .unwrap_or_else(|| "No GPU system was measured.".to_owned()),
             "Choose another precision or model.",
         ),
     }
@@ -214,7 +216,7 @@ fn pick(noun: &str, close: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::backend::Backend;
-    use crate::problem::{Field, Skipped};
+    use crate::problem::Field;
     use crate::scenario::Place;
 
     fn strings(items: &[&str]) -> Vec<String> {
@@ -278,7 +280,7 @@ mod tests {
                         why: ScenarioError::NoPeak { system: "a100_sxm".into(), pipe: "fp8".into() },
                     }],
                 },
-                &["vLLM on A100 SXM", "fp8"],
+                &["vLLM on a100_sxm", "fp8"],
             ),
             (ScenarioError::Nowhere { skipped: Vec::new() }, &["No GPU system"]),
         ]

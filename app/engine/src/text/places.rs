@@ -1,32 +1,25 @@
 //! Backends and GPU systems, when several are searched.
 
 use super::scenario_error;
-use crate::catalog::Catalog;
+use crate::backend::Backend;
 use crate::problem::ScenarioError;
 use crate::scenario::{Goal, Place, Scenario};
 
 /// Places of one reason that are named, at most.
 const NAMED: usize = 6;
 
-/// Name of a system for people.
-fn system_name(id: &str) -> &str {
-    Catalog::embedded().system(id).map_or(id, |system| &system.name)
-}
-
-/// `vLLM on H100 SXM`.
-pub fn place(place: &Place) -> String {
-    format!("{} on {}", place.backend.label(), system_name(&place.system))
+/// `vLLM on H100 SXM`; `system` is its name for people.
+pub fn place(backend: Backend, system: &str) -> String {
+    format!("{} on {system}", backend.label())
 }
 
 /// The backend that was asked for: `vLLM`, or `every backend`.
 pub fn asked_backend(scenario: &Scenario) -> &'static str {
-    scenario.one_backend().map_or("every backend", crate::backend::Backend::label)
+    scenario.one_backend().map_or("every backend", Backend::label)
 }
 
-/// The GPU system that was asked for: `H100 SXM`, or `any GPU with data`.
-pub fn asked_system(scenario: &Scenario) -> &str {
-    scenario.one_system().map_or("any GPU with data", system_name)
-}
+/// What is asked for instead of one GPU system.
+pub const ANY_SYSTEM: &str = "any GPU with data";
 
 /// How unlike GPUs were ranked; none when all are alike.
 pub fn across(places: &[Place], goal: Goal) -> Option<String> {
@@ -56,16 +49,16 @@ pub fn skip_reason(error: &ScenarioError) -> String {
 
 /// Why a place was left out whose data did not come.
 pub fn lost_reason(file: &str) -> String {
-    format!("{} could not be read", super::excerpt(file))
+    format!("{} could not be read", super::excerpt(file.rsplit('/').next().unwrap_or(file)))
 }
 
-/// What was left out and why, grouped by reason; none when nothing was.
-pub fn not_searched<'a>(skipped: impl Iterator<Item = (&'a Place, String)>) -> Option<String> {
+/// What was left out and why, grouped by reason; none when nothing was. Takes names of places and reasons.
+pub fn not_searched(skipped: impl Iterator<Item = (String, String)>) -> Option<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for (where_, why) in skipped {
+    for (place, why) in skipped {
         match groups.iter_mut().find(|(reason, _)| *reason == why) {
-            Some((_, names)) => names.push(place(where_)),
-            None => groups.push((why, vec![place(where_)])),
+            Some((_, names)) => names.push(place),
+            None => groups.push((why, vec![place])),
         }
     }
     if groups.is_empty() {
@@ -83,7 +76,6 @@ pub fn not_searched<'a>(skipped: impl Iterator<Item = (&'a Place, String)>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Backend;
 
     fn at(system: &str, backend: Backend) -> Place {
         Place { system: system.to_owned(), backend }
@@ -92,19 +84,22 @@ mod tests {
     #[test]
     fn what_is_left_out_is_grouped_by_reason() {
         assert_eq!(not_searched(std::iter::empty()), None);
-        let places =
-            [at("a100_sxm", Backend::Vllm), at("b60", Backend::Sglang), at("a100_sxm", Backend::Trtllm)];
-        let reasons = ["gemm not measured at fp8", "not measured", "gemm not measured at fp8"];
-        let text = not_searched(places.iter().zip(reasons.map(str::to_owned))).unwrap();
+        let left = |backend, system, why: &str| (place(backend, system), why.to_owned());
+        let text = not_searched(
+            [
+                left(Backend::Vllm, "A100 SXM", "gemm not measured at fp8"),
+                left(Backend::Sglang, "Arc Pro B60", "not measured"),
+                left(Backend::Trtllm, "A100 SXM", "gemm not measured at fp8"),
+            ]
+            .into_iter(),
+        );
         assert_eq!(
-            text,
+            text.unwrap(),
             "Not searched: vLLM on A100 SXM, TensorRT-LLM on A100 SXM (gemm not measured at fp8); \
              SGLang on Arc Pro B60 (not measured)."
         );
-        let many = vec![at("l40s", Backend::Vllm); NAMED + 2];
-        assert!(
-            not_searched(many.iter().map(|place| (place, "x".to_owned()))).unwrap().contains("2 more (x)")
-        );
+        let many = vec![left(Backend::Vllm, "L40S", "x"); NAMED + 2];
+        assert!(not_searched(many.into_iter()).unwrap().contains("2 more (x)"));
     }
 
     #[test]
@@ -119,12 +114,8 @@ mod tests {
     #[test]
     fn a_question_names_how_far_it_reaches() {
         let mut scenario = Scenario::default();
-        assert_eq!((asked_backend(&scenario), asked_system(&scenario)), ("TensorRT-LLM", "H100 SXM"));
+        assert_eq!(asked_backend(&scenario), "TensorRT-LLM");
         scenario.set_backend(None);
-        scenario.set_system(None);
-        assert_eq!(
-            (asked_backend(&scenario), asked_system(&scenario)),
-            ("every backend", "any GPU with data")
-        );
+        assert_eq!(asked_backend(&scenario), "every backend");
     }
 }

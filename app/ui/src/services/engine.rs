@@ -5,14 +5,15 @@ use std::sync::Arc;
 use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
-use engine::text::Message;
-use engine::view::Layout;
+use engine::text::{self, Message};
+use engine::view::Candidate;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 use worker::client::Client;
 use worker::protocol::{Failure, Reply, SearchId};
 use worker::reading::{Reading, Texts};
 
+use crate::view_model::form::place_name;
 use crate::view_model::shown::{Answer, same_rows};
 
 /// Where trunk puts the worker's loader.
@@ -80,7 +81,7 @@ pub(crate) struct Engine {
     /// The last answer; stays while the next one is sought.
     pub(crate) answer: RwSignal<Option<Arc<Answer>>>,
     /// The last breakdown.
-    pub(crate) explained: RwSignal<Option<(Layout, Explanation)>>,
+    pub(crate) explained: RwSignal<Option<(Candidate, Explanation)>>,
     /// What the last description of a model says; none while there is none.
     pub(crate) reading: RwSignal<Option<Result<Reading, Message>>>,
     client: StoredValue<Option<Client>, LocalStorage>,
@@ -139,16 +140,17 @@ impl Engine {
         }
     }
 
-    /// Asks where the time of a layout goes; only a finished search can tell.
-    pub(crate) fn explain(self, layout: Layout) {
-        let known =
-            self.explained.with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == layout));
+    /// Asks where the time of a deployment goes; only a finished search can tell.
+    pub(crate) fn explain(self, candidate: Candidate) {
+        let known = self
+            .explained
+            .with_untracked(|known| known.as_ref().is_some_and(|(known, _)| *known == candidate));
         if known || self.phase.with_untracked(|phase| *phase != Phase::Done) {
             return;
         }
         let id = self.asked.with_value(|asked| asked.as_ref().map(|(id, _)| *id));
         if let (Some(id), Some(client)) = (id, self.client.with_value(Option::clone)) {
-            client.explain(id, layout);
+            client.explain(id, candidate);
         }
     }
 
@@ -165,14 +167,19 @@ impl Engine {
             Reply::Ready { .. } => {}
             Reply::Loading { received, total, .. } => self.phase.set(Phase::Loading { received, total }),
             Reply::Progress { done, total, .. } => self.phase.set(Phase::Running { done, total }),
-            Reply::Found { rows, data, elapsed_ms, .. } => {
+            Reply::Found { places, rows, left, data, elapsed_ms, .. } => {
                 let Some((_, scenario)) = self.asked.get_value() else { return };
                 self.explained.set(None);
-                self.answer.set(Some(Arc::new(Answer { scenario, rows: Arc::new(*rows), data, elapsed_ms })));
+                let left =
+                    text::not_searched(left.iter().map(|left| (place_name(&left.place), reason(&left.why))));
+                let (places, rows) = (Arc::new(places), Arc::new(rows));
+                self.answer.set(Some(Arc::new(Answer { scenario, places, rows, left, data, elapsed_ms })));
                 self.phase.set(Phase::Done);
             }
             Reply::Read { reading, .. } => self.reading.set(Some(reading.map(|reading| *reading))),
-            Reply::Explained { layout, explanation, .. } => self.explained.set(Some((layout, explanation))),
+            Reply::Explained { candidate, explanation, .. } => {
+                self.explained.set(Some((*candidate, explanation)));
+            }
             Reply::Failed { failure, .. } => {
                 let message = failure.message();
                 let error = match failure {
@@ -182,5 +189,14 @@ impl Engine {
                 self.phase.set(Phase::Failed { message, error });
             }
         }
+    }
+}
+
+/// Why a place was left out, in a few words.
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Scenario(error) => text::skip_reason(error),
+        Failure::Pack { name, .. } | Failure::Network { url: name, .. } => text::lost_reason(name),
+        other => other.message().title,
     }
 }

@@ -53,8 +53,8 @@ pub struct BestVm {
     pub hero: String,
     /// Its unit.
     pub unit: &'static str,
-    /// Aggregated or disaggregated.
-    pub mode: &'static str,
+    /// Aggregated or disaggregated, behind backend and system where several were asked for.
+    pub mode: String,
     /// The GPUs, decomposed.
     pub total: String,
     /// Workers of one replica.
@@ -73,8 +73,9 @@ pub struct BestVm {
 const DRAWN: u32 = 12;
 
 impl BestVm {
-    /// The card of `point` as an answer to `scenario`.
-    pub fn new(point: &Point, scenario: &Scenario, price: Option<f64>) -> Self {
+    /// The card of `point` as an answer to `scenario`; `place` is its backend and system, where several were
+    /// asked for.
+    pub fn new(point: &Point, scenario: &Scenario, place: Option<String>, price: Option<f64>) -> Self {
         let by_gpus = !matches!(scenario.goal, Goal::Gpus(_));
         let (hero, unit) = if by_gpus {
             (
@@ -88,7 +89,11 @@ impl BestVm {
         Self {
             hero,
             unit,
-            mode: if point.is_disagg() { "Disaggregated" } else { "Aggregated" },
+            mode: match place {
+                Some(place) => format!("{place}: {}", text::serving(point)),
+                None if point.is_disagg() => "Disaggregated".to_owned(),
+                None => "Aggregated".to_owned(),
+            },
             total: text::layout_total(point),
             shape_text: shape_text(&shape, point.replicas),
             shape,
@@ -171,7 +176,7 @@ mod tests {
     #[test]
     fn totals_are_decomposed() {
         let view = fixture::view();
-        let card = BestVm::new(&view.points[0], &Scenario::default(), None);
+        let card = BestVm::new(&view.points[0], &Scenario::default(), None, None);
         assert_eq!((card.hero.as_str(), card.unit), ("744", "tokens/s per GPU"));
         assert_eq!(card.total, "2 replicas × 16 GPUs = 32");
         assert_eq!(
@@ -187,7 +192,7 @@ mod tests {
     fn a_load_goal_leads_with_gpus() {
         let view = fixture::view();
         let scenario = Scenario { goal: Goal::RequestRate(40.0), ..Scenario::default() };
-        let card = BestVm::new(&view.points[3], &scenario, Some(2.0));
+        let card = BestVm::new(&view.points[3], &scenario, None, Some(2.0));
         assert_eq!((card.hero.as_str(), card.unit), ("32", "GPUs for the load"));
         assert_eq!(card.shape.len(), 1);
         assert!(card.facts.iter().any(|fact| fact.term == "Cost" && fact.value.starts_with('$')));

@@ -1,9 +1,14 @@
 //! A small answer for tests: the shape of the airline preset with made-up figures.
 
+use std::sync::Arc;
+
 use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
+use engine::scenario::Scenario;
 use engine::source::Evidence;
 use engine::view::{Funnel, Layout, Point, View, Worker};
+
+use super::shown::Shown;
 
 fn memory() -> MemoryUse {
     MemoryUse {
@@ -80,4 +85,11 @@ pub(crate) fn view() -> View {
         },
         nearest: None,
     }
+}
+
+/// The same as an answer to the opening question.
+pub(crate) fn shown() -> Shown {
+    let scenario = Scenario::default();
+    let places = Arc::new(vec![scenario.home()]);
+    Shown { view: view(), scenario, places, left: None, stale: false, data: "1a2b3c4d".to_owned() }
 }

@@ -1,7 +1,8 @@
 //! Fields of the scenario bar: reading what was typed, writing what is set, saying what is closed away.
 
 use engine::backend::Backend;
-use engine::scenario::{EncoderPlace, Goal, Images, Policy, Scenario, Serving};
+use engine::link;
+use engine::scenario::{EncoderPlace, Goal, Images, Place, Policy, Scenario, Serving};
 use engine::source::DataMode;
 use engine::text;
 use perf_data::{Index, PackEntry};
@@ -117,12 +118,15 @@ impl Choice {
     }
 }
 
-/// Systems, with what the data lacks for `backend`; the scenario's own value is always among them.
-pub fn systems(index: Option<&Index>, backend: Backend, current: &str) -> Vec<Choice> {
+/// Systems, with what the data lacks for `backend`, or for all of them; `current` is always among them.
+pub fn systems(index: Option<&Index>, backend: Option<Backend>, current: &str) -> Vec<Choice> {
     let mut choices: Vec<Choice> = catalog::systems()
         .iter()
         .map(|system| {
-            let measured = index.is_none_or(|index| index.pack(system.id, backend.name()).is_some());
+            let measured = index.is_none_or(|index| match backend {
+                Some(backend) => index.pack(system.id, backend.name()).is_some(),
+                None => index.packs.iter().any(|pack| pack.system == system.id),
+            });
             let note = if measured { "" } else { " (no data)" };
             Choice::new(system.id, format!("{}{note}", system.name))
         })
@@ -142,24 +146,39 @@ pub fn system_name(id: &str) -> &str {
     catalog::system(id).map_or(id, |system| system.name)
 }
 
-/// Backends, with the data version of each on `system`.
-pub fn backends(index: Option<&Index>, system: &str) -> Vec<Choice> {
-    [Backend::Trtllm, Backend::Vllm, Backend::Sglang]
+/// Name of a place for people.
+pub fn place_name(place: &Place) -> String {
+    engine::text::place(place.backend, system_name(&place.system))
+}
+
+/// Systems to search: one of them, or all.
+pub fn searched_systems(index: Option<&Index>, scenario: &Scenario) -> Vec<Choice> {
+    let mut choices = systems(index, scenario.one_backend(), &scenario.system);
+    choices.push(Choice::new(link::ANY, "Any GPU with data"));
+    choices
+}
+
+/// Backends to search, with what the data lacks on `system`: one of them, or all.
+pub fn backends(index: Option<&Index>, system: Option<&str>) -> Vec<Choice> {
+    let lacks = |backend: Backend| {
+        index.zip(system).is_some_and(|(index, system)| index.pack(system, backend.name()).is_none())
+    };
+    let mut choices: Vec<Choice> = [Backend::Trtllm, Backend::Vllm, Backend::Sglang]
         .into_iter()
         .map(|backend| {
-            let note = match index.map(|index| index.pack(system, backend.name())) {
-                Some(None) => " (no data)",
-                _ => "",
-            };
+            let note = if lacks(backend) { " (no data)" } else { "" };
             Choice::new(backend.name(), format!("{}{note}", backend.label()))
         })
-        .collect()
+        .collect();
+    choices.push(Choice::new(link::AUTO, "Auto (all backends)"));
+    choices
 }
 
 /// Data versions of a backend on a system; the empty value is the current one.
 pub fn versions(index: Option<&Index>, scenario: &Scenario) -> Vec<Choice> {
-    let entry: Option<&PackEntry> =
-        index.and_then(|index| index.pack(&scenario.system, scenario.backend.name()));
+    let entry: Option<&PackEntry> = index
+        .filter(|_| !scenario.reach.is_wide())
+        .and_then(|index| index.pack(&scenario.system, scenario.backend.name()));
     let current = entry.map_or_else(|| "current".to_owned(), |entry| entry.version.clone());
     let mut choices = vec![Choice::new("", current)];
     if let Some(version) = &scenario.version {
@@ -309,7 +328,7 @@ pub fn more_summary(scenario: &Scenario) -> String {
 
 /// The two lines a phone shows instead of the bar.
 pub fn folded(scenario: &Scenario) -> (String, String) {
-    let system = system_name(&scenario.system);
+    let system = scenario.one_system().map_or(engine::text::ANY_SYSTEM, system_name);
     let goal = match scenario.goal {
         Goal::Gpus(count) => format!("{} × {system}", show_whole(count)),
         Goal::RequestRate(rate) => format!("{} req/s on {system}", show_number(rate)),
@@ -400,6 +419,18 @@ mod tests {
         let (first, second) = folded(&Scenario::default());
         assert_eq!(first, "Qwen3-32B-FP8 · 32 × H100 SXM");
         assert_eq!(second, "4,000 → 500 · TTFT ≤ 500 · ITL ≤ 30 ms");
+    }
+
+    #[test]
+    fn all_backends_and_all_systems_can_be_chosen() {
+        let mut scenario = Scenario::default();
+        scenario.set_system(None);
+        let systems = searched_systems(None, &scenario);
+        assert!(systems.iter().any(|choice| choice.value == link::ANY));
+        assert_eq!(systems.len(), catalog::systems().len() + 1);
+        let backends = backends(None, scenario.one_system());
+        assert_eq!(backends.last().map(|choice| choice.value.as_str()), Some(link::AUTO));
+        assert_eq!(folded(&scenario).0, "Qwen3-32B-FP8 · 32 × any GPU with data");
     }
 
     #[test]

@@ -1,9 +1,17 @@
 //! Names of points that survive a new search: in the address, for pins and for the selection.
 
-use engine::view::{Layout, Point, View, Worker};
+use engine::scenario::Place;
+use engine::view::{Layout, Point, Worker};
 
-/// A short, stable name of a layout, such as `d5.tp2.b1-6.tp1.b64` or `a8.tp4.b80.c4000`.
-pub fn key(point: &Point) -> String {
+use super::shown::Shown;
+
+/// A short, stable name of a point, such as `d5.tp2.b1-6.tp1.b64` or `a8.tp4.b80.c4000`; with its backend and
+/// system behind it where several were asked for.
+pub fn key(shown: &Shown, point: &Point) -> String {
+    format!("{}{}", layout(point), suffix(shown, point.place))
+}
+
+fn layout(point: &Point) -> String {
     let others = match point.layout {
         Layout::Agg { worker, ctx_tokens, .. } => format!("a{}.c{ctx_tokens}", side(&worker)),
         Layout::Disagg { prefill, decode, .. } => format!("d{}-{}", side(&prefill), side(&decode)),
@@ -14,27 +22,60 @@ pub fn key(point: &Point) -> String {
     }
 }
 
+/// `.vllm.h100-sxm`, where several places were asked for.
+fn suffix(shown: &Shown, place: u32) -> String {
+    match shown.places.get(place as usize) {
+        Some(Place { system, backend }) if shown.scenario.reach.is_wide() => {
+            format!(".{backend}.{}", system.replace('_', "-"))
+        }
+        _ => String::new(),
+    }
+}
+
 fn side(worker: &Worker) -> String {
     format!("{}.{}.b{}", worker.count, worker.parallel.to_string().replace(' ', "."), worker.batch)
 }
 
 /// The point of that name.
-pub fn find(view: &View, name: &str) -> Option<usize> {
-    view.points.iter().position(|point| key(point) == name)
+pub fn find(shown: &Shown, name: &str) -> Option<usize> {
+    let mut places = 0..shown.places.len().max(1) as u32;
+    let (place, name) =
+        places.find_map(|place| Some((place, name.strip_suffix(suffix(shown, place).as_str())?)))?;
+    shown.view.points.iter().position(|point| point.place == place && layout(point) == name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use engine::backend::Backend;
+
     use super::*;
     use crate::view_model::fixture;
 
     #[test]
     fn names_are_short_and_found_again() {
-        let view = fixture::view();
-        assert_eq!(key(&view.points[0]), "d10.tp2.b1-12.tp1.b64");
-        for (at, point) in view.points.iter().enumerate() {
-            assert_eq!(find(&view, &key(point)), Some(at));
+        let shown = fixture::shown();
+        assert_eq!(key(&shown, &shown.view.points[0]), "d10.tp2.b1-12.tp1.b64");
+        for (at, point) in shown.view.points.iter().enumerate() {
+            assert_eq!(find(&shown, &key(&shown, point)), Some(at));
         }
-        assert_eq!(find(&view, "nonsense"), None);
+        assert_eq!(find(&shown, "nonsense"), None);
+    }
+
+    #[test]
+    fn names_tell_places_apart() {
+        let mut shown = fixture::shown();
+        shown.scenario.set_backend(None);
+        let at = |backend| Place { system: "h100_sxm".to_owned(), backend };
+        shown.places = Arc::new(vec![at(Backend::Trtllm), at(Backend::Vllm)]);
+        let mut twin = shown.view.points[0];
+        twin.place = 1;
+        shown.view.points.push(twin);
+        assert_eq!(key(&shown, &twin), "d10.tp2.b1-12.tp1.b64.vllm.h100-sxm");
+        for (at, point) in shown.view.points.iter().enumerate() {
+            assert_eq!(find(&shown, &key(&shown, point)), Some(at));
+        }
+        assert_eq!(find(&shown, "d10.tp2.b1-12.tp1.b64"), None);
     }
 }

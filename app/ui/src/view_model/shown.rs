@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use engine::problem::MAX_GPUS;
 use engine::rows::Rows;
-use engine::scenario::{Goal, Scenario};
-use engine::view::{Point, View};
+use engine::scenario::{Goal, Place, Scenario};
+use engine::view::{Point, View, view_all};
 
 /// A finished search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The question.
     pub scenario: Scenario,
-    /// What the search kept.
-    pub rows: Arc<Rows>,
+    /// What was searched.
+    pub places: Arc<Vec<Place>>,
+    /// What the search kept, place by place.
+    pub rows: Arc<Vec<Rows>>,
+    /// What was not searched and why, in a sentence.
+    pub left: Option<String>,
     /// Identity of the data.
     pub data: String,
     /// Time spent searching, ms.
@@ -27,6 +31,10 @@ pub struct Shown {
     pub view: View,
     /// The question they answer.
     pub scenario: Scenario,
+    /// Where the points are: [`Point::place`] counts in this list.
+    pub places: Arc<Vec<Place>>,
+    /// What was not searched and why, in a sentence.
+    pub left: Option<String>,
     /// Whether the question on the form is another one.
     pub stale: bool,
     /// Identity of the data.
@@ -38,8 +46,10 @@ pub fn show(answer: &Answer, asked: &Scenario) -> Shown {
     let stale = !same_rows(&answer.scenario, asked) || !makes_sense(asked);
     let scenario = if stale { &answer.scenario } else { asked };
     Shown {
-        view: engine::view::view(&answer.rows, scenario),
+        view: view_all(&answer.rows.iter().collect::<Vec<_>>(), scenario),
         scenario: scenario.clone(),
+        places: Arc::clone(&answer.places),
+        left: answer.left.clone(),
         stale,
         data: answer.data.clone(),
     }
@@ -70,9 +80,17 @@ pub fn same_rows(a: &Scenario, b: &Scenario) -> bool {
 impl Shown {
     /// The point to show in full: the selected one if it still exists, else the best.
     pub fn focus(&self, selected: Option<&str>) -> Option<usize> {
-        selected
-            .and_then(|name| super::key::find(&self.view, name))
-            .or_else(|| self.view.picks.first().copied())
+        selected.and_then(|name| super::key::find(self, name)).or_else(|| self.view.picks.first().copied())
+    }
+
+    /// Backend and GPU system of a point.
+    pub fn place(&self, point: &Point) -> Place {
+        self.places.get(point.place as usize).cloned().unwrap_or_else(|| self.scenario.home())
+    }
+
+    /// The same in words, where several were asked for.
+    pub fn place_label(&self, point: &Point) -> Option<String> {
+        self.scenario.reach.is_wide().then(|| super::form::place_name(&self.place(point)))
     }
 
     /// The best point.
@@ -87,8 +105,14 @@ mod tests {
 
     #[test]
     fn nonsense_leaves_the_old_answer_on_screen() {
-        let rows = Arc::new(Rows::default());
-        let answer = Answer { scenario: Scenario::default(), rows, data: String::new(), elapsed_ms: 1.0 };
+        let answer = Answer {
+            scenario: Scenario::default(),
+            places: Arc::default(),
+            rows: Arc::new(vec![Rows::default()]),
+            left: None,
+            data: String::new(),
+            elapsed_ms: 1.0,
+        };
         let asked = Scenario { goal: Goal::Gpus(0), ..Scenario::default() };
         let shown = show(&answer, &asked);
         assert!(shown.stale && shown.scenario == answer.scenario);

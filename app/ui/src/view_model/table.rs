@@ -3,16 +3,19 @@
 use std::cmp::Ordering;
 
 use engine::format;
+use engine::scenario::Place;
 use engine::text;
 use engine::view::{Layout, Point, View};
 
 use super::frontier::cost_per_million;
+use super::shown::Shown;
 
 /// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each variant is named by the figure it shows")]
 pub enum Column {
     Rank,
+    Place,
     Mode,
     Layout,
     Gpus,
@@ -29,10 +32,20 @@ pub enum Column {
     Evidence,
 }
 
+/// What cells hold beside the figures of a point.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The answer.
+    pub shown: &'a Shown,
+    /// Price of a GPU-hour.
+    pub price: Option<f64>,
+}
+
 impl Column {
     /// All columns, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Rank,
+        Self::Place,
         Self::Mode,
         Self::Layout,
         Self::Gpus,
@@ -58,6 +71,7 @@ impl Column {
     pub const fn heading(self) -> &'static str {
         match self {
             Self::Rank => "#",
+            Self::Place => "Engine and GPU",
             Self::Mode => "Mode",
             Self::Layout => "Layout",
             Self::Gpus => "Replicas × GPUs",
@@ -79,6 +93,7 @@ impl Column {
     pub const fn csv_name(self) -> &'static str {
         match self {
             Self::Rank => "rank",
+            Self::Place => "backend_and_system",
             Self::Mode => "mode",
             Self::Layout => "layout",
             Self::Gpus => "gpus",
@@ -98,7 +113,7 @@ impl Column {
 
     /// Whether it holds numbers, which stand right.
     pub const fn is_number(self) -> bool {
-        !matches!(self, Self::Mode | Self::Layout | Self::Evidence)
+        !matches!(self, Self::Place | Self::Mode | Self::Layout | Self::Evidence)
     }
 
     /// Whether the first click sorts the largest first.
@@ -108,7 +123,7 @@ impl Column {
 
     fn number(self, point: &Point, rank: usize, price: Option<f64>) -> f64 {
         match self {
-            Self::Rank | Self::Mode | Self::Layout => rank as f64,
+            Self::Rank | Self::Place | Self::Mode | Self::Layout => rank as f64,
             Self::Gpus => f64::from(point.gpus_used),
             Self::Batch => f64::from(batches(point).1),
             Self::PerGpu => point.tokens_per_sec_per_gpu,
@@ -126,11 +141,21 @@ impl Column {
         }
     }
 
+    /// Whether it says anything for this answer.
+    pub fn applies(self, context: Context<'_>) -> bool {
+        match self {
+            Self::Place => context.shown.scenario.reach.is_wide(),
+            Self::Cost => context.price.is_some(),
+            _ => true,
+        }
+    }
+
     /// The cell of a point.
-    pub fn cell(self, point: &Point, rank: usize, price: Option<f64>) -> String {
-        let value = self.number(point, rank, price);
+    pub fn cell(self, point: &Point, rank: usize, context: Context<'_>) -> String {
+        let value = self.number(point, rank, context.price);
         match self {
             Self::Rank => format::count(rank as u64 + 1),
+            Self::Place => super::form::place_name(&context.shown.place(point)),
             Self::Mode => mode(point).to_owned(),
             Self::Layout => text::layout_short(point),
             Self::Gpus => format!("{} × {} = {}", point.replicas, point.gpus_per_replica(), point.gpus_used),
@@ -146,9 +171,13 @@ impl Column {
         }
     }
 
-    fn csv_cell(self, point: &Point, rank: usize, price: Option<f64>) -> String {
+    fn csv_cell(self, point: &Point, rank: usize, context: Context<'_>) -> String {
         match self {
             Self::Rank => (rank + 1).to_string(),
+            Self::Place => {
+                let Place { system, backend } = context.shown.place(point);
+                format!("{backend} {system}")
+            }
             Self::Mode => mode(point).to_owned(),
             Self::Layout => text::layout_short(point),
             Self::Batch => match batches(point) {
@@ -156,7 +185,7 @@ impl Column {
                 (None, batch) => batch.to_string(),
             },
             _ => {
-                let value = self.number(point, rank, price);
+                let value = self.number(point, rank, context.price);
                 if value.is_finite() { format::plain(value) } else { String::new() }
             }
         }
@@ -254,6 +283,7 @@ pub fn rows(view: &View, filter: Filter, sort: Sort, price: Option<f64>) -> Vec<
     rows.sort_by(|a, b| {
         let (p, q) = (&view.points[a.index], &view.points[b.index]);
         let order = match sort.column {
+            Column::Place => p.place.cmp(&q.place),
             Column::Mode => mode(p).cmp(mode(q)),
             Column::Layout => text::layout_short(p).cmp(&text::layout_short(q)),
             column => compare(column.number(p, a.rank, price), column.number(q, b.rank, price)),
@@ -269,9 +299,9 @@ fn compare(a: f64, b: f64) -> Ordering {
 }
 
 /// All columns of `rows` as CSV, with a footer that says where the figures come from.
-pub fn csv(view: &View, rows: &[Row], price: Option<f64>, footer: &[(&str, String)]) -> String {
-    let columns: Vec<Column> =
-        Column::ALL.into_iter().filter(|&column| column != Column::Cost || price.is_some()).collect();
+pub fn csv(context: Context<'_>, rows: &[Row], footer: &[(&str, String)]) -> String {
+    let columns: Vec<Column> = Column::ALL.into_iter().filter(|column| column.applies(context)).collect();
+    let points = &context.shown.view.points;
     let mut out = String::new();
     let names: Vec<&str> = columns.iter().map(|column| column.csv_name()).collect();
     out.push_str(&names.join(","));
@@ -279,7 +309,7 @@ pub fn csv(view: &View, rows: &[Row], price: Option<f64>, footer: &[(&str, Strin
     for row in rows {
         let cells: Vec<String> = columns
             .iter()
-            .map(|column| quoted(&column.csv_cell(&view.points[row.index], row.rank, price)))
+            .map(|column| quoted(&column.csv_cell(&points[row.index], row.rank, context)))
             .collect();
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
@@ -328,8 +358,9 @@ mod tests {
 
     #[test]
     fn cells_read_like_the_card() {
-        let view = fixture::view();
-        let cell = |column: Column| column.cell(&view.points[0], 0, None);
+        let shown = fixture::shown();
+        let context = Context { shown: &shown, price: None };
+        let cell = |column: Column| column.cell(&shown.view.points[0], 0, context);
         assert_eq!(cell(Column::Gpus), "2 × 16 = 32");
         assert_eq!(cell(Column::Batch), "1 / 64");
         assert_eq!(cell(Column::PerGpu), "744");
@@ -338,9 +369,9 @@ mod tests {
 
     #[test]
     fn csv_has_a_footer_and_survives_commas() {
-        let view = fixture::view();
-        let rows = rows(&view, Filter::Picks, Sort::default(), None);
-        let text = csv(&view, &rows, None, &[("link", "a,b \"c\"".to_owned())]);
+        let mut shown = fixture::shown();
+        let rows = rows(&shown.view, Filter::Picks, Sort::default(), None);
+        let text = csv(Context { shown: &shown, price: None }, &rows, &[("link", "a,b \"c\"".to_owned())]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 1 + rows.len() + 1);
         assert!(lines[0].starts_with("rank,mode,layout,gpus"));
@@ -348,5 +379,9 @@ mod tests {
         assert_eq!(lines[4], "\"# link: a,b \"\"c\"\"\"");
         let columns = |line: &str| line.split(',').count();
         assert_eq!(columns(lines[0]), columns(lines[1]));
+        shown.scenario.set_backend(None);
+        let text = csv(Context { shown: &shown, price: None }, &rows, &[]);
+        assert!(text.starts_with("rank,backend_and_system,mode,"));
+        assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("1,trtllm h100_sxm,disagg,")));
     }
 }

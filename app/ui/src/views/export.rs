@@ -57,14 +57,16 @@ fn build(page: Page, name: &str, release: Dynamo) -> Outcome {
     let shown = page.shown.get()?;
     let point = shown.view.points.get(page.focus.get()?)?;
     let catalog = Catalog::embedded();
-    let (model, system) = (shown.scenario.spec(catalog)?, catalog.system(&shown.scenario.system)?);
+    // The deployment of a pick has the pick's own backend and system.
+    let asked = shown.scenario.at(&shown.place(point));
+    let (model, system) = (asked.spec(catalog)?, catalog.system(&asked.system)?);
     let options = DgdrOptions {
         name: (!name.trim().is_empty()).then(|| name.trim().to_owned()),
         release,
         link: Some(share_link(page)),
         ..DgdrOptions::default()
     };
-    Some(dgdr(&shown.scenario, &model, system, point, &options))
+    Some(dgdr(&asked, &model, system, point, &options))
 }
 
 /// The link to this answer, without the screen.
@@ -105,7 +107,8 @@ fn Options(name: RwSignal<String>, release: RwSignal<Dynamo>) -> impl IntoView {
         } else {
             "The selected configuration"
         };
-        Some(format!("{which}: {}, {}.", text::layout_short(point), text::layout_total(point)))
+        let place = shown.place_label(point).map_or_else(String::new, |place| format!(", {place}"));
+        Some(format!("{which}: {}, {}{place}.", text::layout_short(point), text::layout_total(point)))
     };
     let releases = Dynamo::ALL
         .iter()

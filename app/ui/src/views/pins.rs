@@ -44,5 +44,6 @@ fn mark(pin: &Pin) -> &'static str {
 
 fn name(pin: &Pin) -> String {
     let system = form::system_name(&pin.scenario.system).to_owned();
-    format!("{} · {} × {system}", text::layout_short(&pin.point), pin.point.gpus_used)
+    let place = pin.place.as_ref().map_or(system, form::place_name);
+    format!("{} · {} × {place}", text::layout_short(&pin.point), pin.point.gpus_used)
 }

@@ -4,8 +4,9 @@ mod more;
 mod own_model;
 
 use engine::backend::Backend;
+use engine::link;
 use engine::problem::Field;
-use engine::scenario::Goal;
+use engine::scenario::{Goal, Scenario};
 use leptos::prelude::*;
 
 use crate::components::{Combobox, NumberField, Select};
@@ -64,13 +65,15 @@ fn Deployment(
 ) -> impl IntoView {
     let page = use_page();
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
-    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.system.clone()));
-    let backend = Memo::new(move |_| page.scenario.with(|scenario| scenario.backend));
+    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.one_system().map(str::to_owned)));
+    let backend = Memo::new(move |_| page.scenario.with(Scenario::one_backend));
     let systems = Signal::derive(move || {
-        page.index.with(|index| form::systems(index.as_deref(), backend.get(), &system.get()))
+        page.index
+            .with(|index| page.scenario.with(|scenario| form::searched_systems(index.as_deref(), scenario)))
     });
-    let backends =
-        Signal::derive(move || page.index.with(|index| form::backends(index.as_deref(), &system.get())));
+    let backends = Signal::derive(move || {
+        page.index.with(|index| form::backends(index.as_deref(), system.get().as_deref()))
+    });
     view! {
         <div class="group">
             <Combobox
@@ -88,21 +91,25 @@ fn Deployment(
                 id="system"
                 label="GPU"
                 choices=systems
-                value=system
+                value=Signal::derive(move || system.get().unwrap_or_else(|| link::ANY.to_owned()))
                 refused=refused(page, Field::System)
-                set=move |id| { page.edit(|scenario| { scenario.system = id; scenario.version = None; }); page.commit(); }
+                set=move |id| {
+                    page.edit(|scenario| {
+                        scenario.set_system((id != link::ANY).then_some(&id));
+                        scenario.version = None;
+                    });
+                    page.commit();
+                }
             />
             <Select
                 id="backend"
                 label="Engine"
                 choices=backends
-                value=Signal::derive(move || backend.get().name().to_owned())
+                value=Signal::derive(move || backend.get().map_or(link::AUTO, Backend::name).to_owned())
                 refused=refused(page, Field::Backend)
                 set=move |name| {
-                    if let Some(backend) = Backend::from_name(&name) {
-                        page.edit(|scenario| { scenario.backend = backend; scenario.version = None; });
-                        page.commit();
-                    }
+                    page.edit(|scenario| { scenario.set_backend(Backend::from_name(&name)); scenario.version = None; });
+                    page.commit();
                 }
             />
         </div>

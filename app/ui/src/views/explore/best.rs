@@ -16,7 +16,11 @@ pub(super) fn BestCard() -> impl IntoView {
     let page = use_page();
     let card = Memo::new(move |_| {
         let (shown, index) = (page.shown.get()?, page.focus.get()?);
-        shown.view.points.get(index).map(|point| BestVm::new(point, &shown.scenario, page.price.get()))
+        shown
+            .view
+            .points
+            .get(index)
+            .map(|point| BestVm::new(point, &shown.scenario, shown.place_label(point), page.price.get()))
     });
     let selected = Memo::new(move |_| {
         page.shown
@@ -108,8 +112,8 @@ fn why(page: Page) -> Option<impl IntoView + use<>> {
     let (shown, index) = page.shown.get().zip(page.focus.get())?;
     let point = shown.view.points.get(index)?;
     let limit = page.engine.explained.with(|explained| {
-        let (layout, explanation) = explained.as_ref()?;
-        (*layout == point.layout).then(|| text::limited_by(explanation, point)).flatten()
+        let (candidate, explanation) = explained.as_ref()?;
+        (*candidate == point.candidate()).then(|| text::limited_by(explanation, point)).flatten()
     });
     let next = shown
         .view

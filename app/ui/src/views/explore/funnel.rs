@@ -17,5 +17,12 @@ pub(super) fn Funnel() -> impl IntoView {
                 .collect_view()
         })
     };
-    view! { <ol class="funnel" aria-label="Candidates left after each stage">{stages}</ol> }
+    // Where several places were asked for: which were not searched, and how unlike GPUs compare.
+    let reach = move || {
+        let shown = page.shown.get()?;
+        let notes = [text::across(&shown.places, shown.scenario.goal), shown.left.clone()];
+        let notes: Vec<String> = notes.into_iter().flatten().collect();
+        (!notes.is_empty()).then(|| view! { <p class="reach">{notes.join(" ")}</p> })
+    };
+    view! { <ol class="funnel" aria-label="Candidates left after each stage">{stages}</ol>{reach} }
 }

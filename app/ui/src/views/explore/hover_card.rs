@@ -27,12 +27,14 @@ pub(super) fn HoverCard(
     let content = move || {
         let (index, shown) = (index.get()?, page.shown.get()?);
         let point = shown.view.points.get(index)?;
-        let card = BestVm::new(point, &shown.scenario, page.price.get());
+        let card = BestVm::new(point, &shown.scenario, None, page.price.get());
+        let place = shown.place_label(point).map(|place| view! { <p>{place}</p> });
         Some(view! {
             <p class="title">
                 <span class=if point.is_disagg() { "mark disagg" } else { "mark agg" }></span>
                 <b>{text::layout_short(point)}</b>
             </p>
+            {place}
             <p>{card.total.clone()}</p>
             <dl>
                 <div><dt>"Throughput"</dt><dd>{card.hero.clone()}" "<i>{card.unit}</i></dd></div>

@@ -10,7 +10,7 @@ use crate::components::Segments;
 use crate::services::{clipboard, location, screen};
 use crate::state::{Page, use_page};
 use crate::view_model::best::is_solid;
-use crate::view_model::table::{Column, Filter, Row, Sort, csv, rows};
+use crate::view_model::table::{Column, Context, Filter, Row, Sort, csv, rows};
 
 /// Rows before one asks for all.
 const SHORT: usize = 60;
@@ -32,10 +32,10 @@ pub(super) fn Table() -> impl IntoView {
             .unwrap_or_default()
     });
     let visible = Memo::new(move |_| {
-        let price = page.price.get().is_some();
-        columns.with(|columns| {
-            columns.iter().copied().filter(|&column| column != Column::Cost || price).collect::<Vec<_>>()
-        })
+        let (shown, price) = (page.shown.get(), page.price.get());
+        let applies =
+            |column: &Column| shown.as_ref().is_none_or(|shown| column.applies(Context { shown, price }));
+        columns.with(|columns| columns.iter().copied().filter(applies).collect::<Vec<_>>())
     });
     let count = move || ordered.with(Vec::len);
     view! {
@@ -128,7 +128,9 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
                 let point = shown.view.points.get(row.index)?;
                 let cells = columns
                     .iter()
-                    .map(|&column| cell(column, column.cell(point, row.rank, price), point))
+                    .map(|&column| {
+                        cell(column, column.cell(point, row.rank, Context { shown: &shown, price }), point)
+                    })
                     .collect_view();
                 let index = row.index;
                 let focused = move || page.focus.get() == Some(index);
@@ -197,6 +199,7 @@ fn save(page: Page, rows: &[Row]) {
         ("columns", "latencies in ms; batch is requests per worker, prefill/decode".to_owned()),
         ("evidence", text::evidence_detail(shown.best().map(|best| best.evidence).unwrap_or_default())),
     ];
-    let text = csv(&shown.view, rows, page.price.get_untracked(), &footer);
+    let context = Context { shown: &shown, price: page.price.get_untracked() };
+    let text = csv(context, rows, &footer);
     clipboard::save("configurations.csv", "text/csv", &text);
 }

@@ -51,7 +51,7 @@ fn Serve() -> impl IntoView {
     let decode = Signal::derive(move || {
         let mut choices = vec![choice("", "same GPUs")];
         let (backend, current) =
-            page.scenario.with(|scenario| (scenario.backend, scenario.decode_system.clone()));
+            page.scenario.with(|scenario| (scenario.one_backend(), scenario.decode_system.clone()));
         page.index.with(|index| {
             let current = current.as_deref().unwrap_or("h100_sxm");
             choices.extend(form::systems(index.as_deref(), backend, current));
