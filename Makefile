@@ -1,7 +1,7 @@
 # The two commands people need are `make run` and `make test`; the work is done by scripts in .ci/.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help run test site check bench packs
+.PHONY: help run test site check bench packs coverage
 
 help:
 	@echo 'make run     build the page and serve it at http://127.0.0.1:8080/'
@@ -10,6 +10,7 @@ help:
 	@echo 'make check   formatting and lints only'
 	@echo 'make bench   benchmarks of the search'
 	@echo 'make packs   rebuild perf-data/packs from the published tables'
+	@echo 'make coverage  ask again which models answer on which GPUs (part of make packs)'
 	@echo 'Missing tools are installed by run, test and site, into ~/.cache/ai-configurator.'
 
 run:
@@ -32,3 +33,7 @@ bench:
 packs:
 	@.ci/setup native
 	@.ci/packs
+
+coverage:
+	@.ci/setup native
+	@.ci/coverage

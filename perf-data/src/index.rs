@@ -65,6 +65,12 @@ impl Index {
         }
     }
 
+    /// Identity of all data: it changes when any pack changes.
+    pub fn identity(&self) -> String {
+        let ids: Vec<_> = self.packs.iter().map(|pack| pack.id.as_str()).collect();
+        identity(&ids)
+    }
+
     /// The pack of `system` and `backend`.
     pub fn pack(&self, system: &str, backend: &str) -> Option<&PackEntry> {
         self.packs.iter().find(|pack| pack.system == system && pack.backend == backend)
@@ -85,10 +91,15 @@ impl PackEntry {
     /// The identity of a pack that consists of `files`: it changes when any of them changes.
     pub fn identity(files: &[PackFile]) -> String {
         let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
-        let mut hash = content_hash(names.join("\n").as_bytes());
-        hash.truncate(8);
-        hash
+        identity(&names)
     }
+}
+
+/// Eight hex digits over some names.
+fn identity(names: &[&str]) -> String {
+    let mut hash = content_hash(names.join("\n").as_bytes());
+    hash.truncate(8);
+    hash
 }
 
 /// A plain name: it will be joined to a folder or an address.

@@ -7,7 +7,7 @@ use engine::models::{self, Setup};
 use engine::ops::{Compression, DeltaKernel, DeltaStep, Op, OpKind};
 use engine::parallel::Parallel;
 use engine::quant::{FmhaQuant, KvQuant, Precision, Quant};
-use engine::scenario::{EngineOptions, QuantChoice, Scenario, Workload};
+use engine::scenario::{EngineOptions, Policy, QuantChoice, Scenario, Workload};
 use engine::search;
 use engine::space::WorkerRole;
 use engine::{backend::Backend, problem::Problem};
@@ -290,10 +290,14 @@ fn steps(case: &Value, report: &mut Report) {
             ..EngineOptions::default()
         },
         quant: QuantChoice { gemm: Some(precision.gemm), kv: Some(precision.kv), fmha: Some(precision.fmha) },
+        policy: Policy::Reference,
         ..Scenario::default()
     };
     let what = format!("{} {} {} {}", scenario.model, scenario.system, scenario.backend, parallel(case));
-    let worker = |problem: &Problem| search::worker(problem, WorkerRole::Agg, parallel(case), None).ok();
+    let worker = |problem: &Problem| {
+        let named = Precision { moe: precision.moe, ..problem.prefill.precision };
+        search::worker_at(problem, WorkerRole::Agg, parallel(case), None, named).ok()
+    };
     let worker = tests::problem(&scenario).ok().as_ref().and_then(worker);
     let mut worker = match (worker, case.get("error")) {
         (Some(worker), None) => worker,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use engine::catalog::Catalog;
+use engine::coverage::{self, Atlas};
 use engine::places::Plans;
 use engine::problem::{Plan, Problem, ScenarioError};
 use engine::scenario::Scenario;
@@ -58,6 +59,14 @@ pub fn searches(scenario: &Scenario) -> Result<Searches, ScenarioError> {
     let mut searches = Searches::new(scenario.clone(), problems);
     while !searches.advance(u32::MAX).is_done() {}
     Ok(searches)
+}
+
+/// The coverage of every model on every shipped pack, found anew.
+pub fn coverage() -> Atlas {
+    let (catalog, index) = (Catalog::embedded(), index());
+    let places = coverage::places(index);
+    let columns: Vec<_> = places.iter().map(|place| coverage::column(catalog, index, place, pack)).collect();
+    Atlas::new(catalog, index, &columns)
 }
 
 /// A finished search.

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Prints the share link of a question.
     Link(Link),
+    /// Says which models answer where, why the others do not, and what would.
+    Support(Support),
     /// Lists the models and what they can run on.
     Models(List),
     /// Lists the GPU systems and the measured data for them.
@@ -206,6 +208,21 @@ fn size() -> RangedI64ValueParser<u32> {
 
 fn batch() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Support {
+    /// Model id, such as Qwen/Qwen3-32B-FP8; all models when left out.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// GPU system, such as h100_sxm; all systems when left out.
+    #[arg(long)]
+    pub(crate) system: Option<String>,
+    /// Inference engine; all of them when left out.
+    #[arg(long, value_name = "NAME", value_parser = backend)]
+    pub(crate) backend: Option<BackendChoice>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]

@@ -5,6 +5,7 @@ mod export;
 mod link;
 mod models;
 mod search;
+mod support;
 mod systems;
 
 use crate::args::Command;
@@ -17,6 +18,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Estimate(args) => estimate::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Link(args) => link::run(&args),
+        Command::Support(args) => support::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Systems(args) => systems::run(&args),
     }

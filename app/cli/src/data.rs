@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use engine::catalog::Catalog;
+use engine::coverage::{self, Atlas};
 use engine::problem::{Plan, Problem};
 use engine::scenario::Place;
 use engine::text;
@@ -13,6 +15,7 @@ use perf_data::{Index, Pack};
 use crate::report::Failure;
 
 const INDEX: &str = "index.json";
+const COVERAGE: &str = "coverage.json";
 
 /// Where the data is, seen from a folder that a program or a user stands in.
 const PLACES: [&str; 2] = ["perf-data/packs", "packs"];
@@ -53,6 +56,27 @@ impl Data {
         })?;
         let index = Index::from_json(&json).map_err(|error| text::pack_failure(INDEX, &error.to_string()))?;
         Ok(Self { folder, index })
+    }
+
+    /// Which models answer where: the file beside the packs, or asked anew where it is of other data.
+    pub(crate) fn coverage(&self) -> Result<Atlas, Failure> {
+        let shipped = fs::read_to_string(self.folder.join(COVERAGE)).ok();
+        let shipped = shipped.and_then(|json| Atlas::from_json(&json));
+        if let Some(atlas) = shipped.filter(|atlas| atlas.data == self.index.identity()) {
+            return Ok(atlas);
+        }
+        let catalog = Catalog::embedded();
+        let mut columns = Vec::new();
+        for place in coverage::places(&self.index) {
+            let mut packs = BTreeMap::new();
+            let entry = self.index.pack(&place.system, place.backend.name());
+            for file in entry.iter().flat_map(|entry| &entry.files) {
+                packs.insert(file.name.as_str(), Arc::new(self.pack(&file.name)?));
+            }
+            let find = |name: &str| packs.get(name).map(Arc::clone);
+            columns.push(coverage::column(catalog, &self.index, &place, find));
+        }
+        Ok(Atlas::new(catalog, &self.index, &columns))
     }
 
     /// The plan with its tables.

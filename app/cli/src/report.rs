@@ -25,6 +25,13 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Nothing covers what was asked; the message says why.
+    pub(crate) fn nothing(why: &Message) -> Self {
+        Self { error: Some(why.to_string()), code: NOTHING, ..Self::default() }
+    }
+}
+
 /// Why a command has nothing to say: a sentence with what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -309,12 +309,72 @@ fn the_lists_cover_the_catalogue() {
     let models = json(&["models", "--json"]);
     let models = models.as_array().unwrap();
     let airline = models.iter().find(|model| model["model"] == "Qwen/Qwen3-32B-FP8").unwrap();
-    assert!(airline["runs_on"].as_array().unwrap().iter().any(|place| place["system"] == "h100_sxm"));
+    assert!(airline["measured_on"].as_array().unwrap().iter().any(|place| place["system"] == "h100_sxm"));
     let text = out(&run(&["models"]));
     assert_eq!(text.lines().count(), models.len() + 1);
     let systems = json(&["systems", "--json"]);
     let h100 = systems.as_array().unwrap().iter().find(|system| system["system"] == "h100_sxm").unwrap();
     assert_eq!(h100["measured_with"].as_array().unwrap().len(), 3);
+    assert!(h100["models"].as_u64().unwrap() > 40);
+}
+
+#[test]
+fn support_names_the_reason_and_what_answers_instead() {
+    let text = out(&run(&["support"]));
+    assert!(
+        text.lines().any(|line| line.starts_with("Qwen/Qwen3-32B-FP8 ") && line.contains("stv")),
+        "{text}"
+    );
+    let refused = run(&["support", "--model", "Qwen/Qwen3-32B-FP8", "--system", "a100_sxm"]);
+    assert_eq!(code(&refused), 1);
+    let text = out(&refused);
+    assert!(
+        text.contains("no fp8 tensor cores") && text.contains("Qwen/Qwen3-32B in the same place"),
+        "{text}"
+    );
+    let cells = json(&["support", "--model", "openai/gpt-oss-20b", "--backend", "trtllm", "--json"]);
+    let cell = |system: &str| {
+        cells.as_array().unwrap().iter().find(|cell| cell["system"] == system).unwrap().clone()
+    };
+    assert_eq!(
+        (cell("b200_sxm")["agg"].as_str(), &cell("b200_sxm")["nearest"]),
+        (Some("Measured"), &Value::Null)
+    );
+    let link = cell("l40s")["nearest"]["link"].as_str().unwrap().to_owned();
+    assert!(link.contains("backend=sglang"), "{link}");
+    let nothing = run(&["support", "--system", "b60", "--backend", "trtllm"]);
+    assert_eq!((code(&nothing), err(&nothing).contains("trtllm was not measured on b60")), (1, true));
+    let unknown = run(&["support", "--model", "Qwen/Qwen3-32"]);
+    assert_eq!(
+        (code(&unknown), err(&unknown).contains("Did you mean") || err(&unknown).contains("Qwen/Qwen3-32B")),
+        (2, true)
+    );
+}
+
+/// A folder whose atlas is missing or of other data is asked anew.
+#[test]
+fn coverage_of_other_data_is_found_anew() {
+    let folder = std::env::temp_dir().join(format!("coverage-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut index: Value =
+        serde_json::from_slice(&std::fs::read(packs().join("index.json")).unwrap()).unwrap();
+    let b60: Vec<_> =
+        index["packs"].as_array().unwrap().iter().filter(|pack| pack["system"] == "b60").cloned().collect();
+    for file in b60.iter().flat_map(|pack| pack["files"].as_array().unwrap()) {
+        let name = file["name"].as_str().unwrap();
+        std::fs::copy(packs().join(name), folder.join(name)).unwrap();
+    }
+    index["packs"] = Value::Array(b60);
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    std::fs::copy(packs().join("coverage.json"), folder.join("coverage.json")).unwrap();
+    let asked = ["support", "--system", "b60", "--json"];
+    let anew = run(&[&asked[..], &["--data", folder.to_str().unwrap()]].concat());
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (anew, shipped): (Value, Value) = (serde_json::from_slice(&anew.stdout).unwrap(), json(&asked));
+    let verdicts = |cells: &Value| -> Vec<Value> {
+        cells.as_array().unwrap().iter().map(|cell| cell["agg"]["Impossible"]["why"].clone()).collect()
+    };
+    assert_eq!(verdicts(&anew), verdicts(&shipped));
 }
 
 #[test]

@@ -309,7 +309,7 @@ fn send_share(experts: u32, topk: u32, nodes: u32) -> f64 {
 }
 
 fn pool(problem: &Problem, side: &Side, parallel: Parallel, attends: bool) -> Result<Pool, AfdError> {
-    let setup = search::setup(problem, side, parallel, None);
+    let setup = search::setup(problem, side.precision, parallel, None);
     let lists = models::op_lists(&setup);
     let apart = split::split(lists.generation);
     let (attention, ffn) =

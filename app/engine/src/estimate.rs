@@ -10,7 +10,7 @@ use crate::ops::WideEp;
 use crate::parallel::Parallel;
 use crate::point::MemoryUse;
 use crate::problem::{Problem, Side};
-use crate::quant::Quant;
+use crate::quant::{Precision, Quant};
 use crate::reference::r3;
 use crate::scenario::Policy;
 use crate::search;
@@ -191,7 +191,14 @@ fn worker(
                     quantised in blocks must divide into whole ones";
         return Err(EstimateError::Shape(rule));
     }
-    Ok(search::worker(problem, role, parallel, exchange(problem, role, parallel, needs)?)?)
+    let wide = exchange(problem, role, parallel, needs)?;
+    let Side { precision, stated_experts, .. } = side(problem, role);
+    let precision = Precision { moe: stated_experts.unwrap_or(precision.moe), ..*precision };
+    Ok(search::worker_at(problem, role, parallel, wide, precision)?)
+}
+
+fn side(problem: &Problem, role: WorkerRole) -> &Side {
+    if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill }
 }
 
 /// How a named deployment reaches its experts: the collectives of one node inside a node and under in-flight
@@ -202,8 +209,7 @@ fn exchange(
     parallel: Parallel,
     needs: Phase,
 ) -> Result<Option<WideEp>, EstimateError> {
-    let Side { system, wide, .. } =
-        if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill };
+    let Side { system, wide, .. } = side(problem, role);
     if role == WorkerRole::Agg || parallel.moe_ep <= system.gpus_per_node {
         return Ok(None);
     }

@@ -33,6 +33,7 @@ pub mod reference;
 pub mod search;
 pub mod searches;
 pub mod afd;
+pub mod coverage;
 pub mod estimate;
 pub mod format;
 pub mod link;

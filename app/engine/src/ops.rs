@@ -313,7 +313,7 @@ impl OpKind {
             Self::EncoderAttention { .. } => "encoder attention",
             Self::AllReduce { .. } => "all-reduce",
             Self::Nccl { .. } => "collective",
-            Self::Moe(_) | Self::WideMoe(_) => "routed experts",
+            Self::Moe(_) | Self::WideMoe(_) => ROUTED_EXPERTS,
             Self::MoeDispatch(_) => "expert dispatch",
             Self::Mla { .. } => "latent attention",
             Self::MlaModule { .. } | Self::WideMla { .. } => "latent attention block",
@@ -361,3 +361,5 @@ pub struct OpLists {
 pub const LOGITS: &str = "logits_gemm";
 /// The attention kernel of a step.
 pub const ATTENTION: &str = "attention";
+/// What people call the experts that tokens are routed to.
+pub const ROUTED_EXPERTS: &str = "routed experts";

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum WorkerRole {
     /// Prefill and decode in the same steps.
     Agg,

@@ -2,26 +2,28 @@
 
 mod error;
 mod numbers;
+mod precision;
 mod tables;
 
 pub use error::{Field, ScenarioError, Skipped};
 
 use std::sync::Arc;
 
-use perf_data::{Index, Pack, PackEntry, PackFile};
+use perf_data::{Index, Pack, PackFile};
 
 use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::custom::is_name;
-use crate::model::{Family, ModelSpec};
+use crate::model::ModelSpec;
 use crate::models::{self, Setup};
 use crate::parallel::Parallel;
-use crate::perf::{Part, PerfDb};
-use crate::quant::{FmhaQuant, Precision, Quant};
-use crate::scenario::{Scenario, Workload};
+use crate::perf::PerfDb;
+use crate::quant::{Precision, Quant};
+use crate::scenario::{Policy, Scenario, Workload};
 use crate::source::DataMode;
 use crate::system::SystemSpec;
 use crate::wide::Coverage;
+use precision::{measured_latent_attention, precision, promotes_experts};
 use tables::{files, no_table};
 
 /// Most GPUs a scenario may ask for.
@@ -45,6 +47,8 @@ struct SidePlan {
     version: String,
     data_id: String,
     precision: Precision,
+    /// Experts as the checkpoint states them, where a search runs them at another precision.
+    stated_experts: Option<Quant>,
     files: Vec<PackFile>,
 }
 
@@ -67,6 +71,8 @@ pub struct Side {
     pub version: String,
     /// Precisions it runs with.
     pub precision: Precision,
+    /// Precision of experts that the reference prices a named deployment at, where its search takes another.
+    pub stated_experts: Option<Quant>,
     /// Measured tables.
     pub db: PerfDb,
     /// Where experts can be reached by an all-to-all exchange.
@@ -96,10 +102,7 @@ impl Plan {
         if scenario.custom.is_some() && !is_name(&scenario.model) {
             return Err(ScenarioError::ModelName { name: scenario.model.clone() });
         }
-        let model = scenario.spec(catalog).ok_or_else(|| ScenarioError::UnknownModel {
-            id: scenario.model.clone(),
-            close: closest(&scenario.model, catalog.models.iter().map(|model| &model.id)),
-        })?;
+        let model = scenario.spec(catalog).ok_or_else(|| unknown_model(catalog, &scenario.model))?;
         if scenario.engine.draft_tokens > 0 && !models::can_draft(model.family) {
             let must = format!("0 for {}, which has no draft layers", model.id);
             let value = scenario.engine.draft_tokens.to_string();
@@ -168,7 +171,8 @@ impl Problem {
                 }
                 DataMode::Empirical | DataMode::Sol => Coverage::default(),
             };
-            Ok(Side { system: side.system, version: side.version, precision, db, wide })
+            let SidePlan { system, version, stated_experts, .. } = side;
+            Ok(Side { system, version, precision, stated_experts, db, wide })
         };
         let prefill = load(plan.prefill)?;
         let decode = plan.decode.map(load).transpose()?;
@@ -181,20 +185,6 @@ impl Problem {
     }
 }
 
-/// Precision of latent prefill attention: 16 bits where only those were measured at this KV precision.
-fn measured_latent_attention(db: &PerfDb, precision: Precision) -> FmhaQuant {
-    let has = |fmha: FmhaQuant| {
-        let key = [Part::Text(fmha.name()), Part::Text(precision.kv.name())];
-        let tables = ["context_mla", "mla_context_module"];
-        tables
-            .iter()
-            .flat_map(|table| db.slices(table))
-            .any(|slice| key[0].is(&slice.key[0]) && key[1].is(&slice.key[1]))
-    };
-    let only_16_bits = precision.fmha == FmhaQuant::Fp8 && !has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16);
-    if only_16_bits { FmhaQuant::Bf16 } else { precision.fmha }
-}
-
 fn side(
     scenario: &Scenario,
     model: &ModelSpec,
@@ -202,23 +192,11 @@ fn side(
     catalog: &Catalog,
     index: &Index,
 ) -> Result<SidePlan, ScenarioError> {
-    let spec = catalog.system(system).ok_or_else(|| ScenarioError::UnknownSystem {
-        id: system.to_owned(),
-        close: closest(system, catalog.systems.iter().map(|system| &system.id)),
-    })?;
+    let spec = self::system(catalog, system)?;
     let backend = scenario.backend;
     let pack = index.pack(system, backend.name());
     let pack = pack.map(Some).or((scenario.mode == DataMode::Sol).then_some(None));
-    let pack = pack.ok_or_else(|| ScenarioError::NoPack {
-        system: system.to_owned(),
-        backend: backend.name().to_owned(),
-        systems: index
-            .packs
-            .iter()
-            .filter(|pack| pack.backend == backend.name())
-            .map(|p| p.system.clone())
-            .collect(),
-    })?;
+    let pack = pack.ok_or_else(|| no_pack(index, system, backend))?;
     let measured = pack.map_or_else(|| tables::common_version(index, backend), |pack| pack.version.clone());
     if let Some(version) = scenario.version.as_ref().filter(|v| *v != "current" && **v != measured) {
         return Err(ScenarioError::UnknownVersion {
@@ -248,68 +226,51 @@ fn side(
     if scenario.workload.images.is_some() && system == scenario.system {
         tables.push((models::vision::TABLE, String::new()));
     }
-    let files = match pack {
+    let mut files = match pack {
         Some(pack) => files(tables, &setup, scenario.mode, spec, pack)?,
         None => Vec::new(),
     };
+    let stated_experts = (scenario.policy == Policy::Reference && promotes_experts(model, backend, spec))
+        .then_some(model.quant.moe)
+        .filter(|&stated| stated != precision.moe);
+    let stated_file = stated_experts.and_then(|stated| pack?.file("moe", stated.name()));
+    files.extend(stated_file.filter(|file| !files.contains(file)).cloned());
     let data_id = pack.map_or_else(|| NO_DATA.to_owned(), |pack| pack.id.clone());
-    Ok(SidePlan { system: Arc::new(spec.clone()), version: measured, data_id, precision, files })
+    Ok(SidePlan {
+        system: Arc::new(spec.clone()),
+        version: measured,
+        data_id,
+        precision,
+        stated_experts,
+        files,
+    })
 }
 
-/// Precisions a worker runs with: the checkpoint's, unless the user chose, the backend cannot or no data exist.
-fn precision(
-    scenario: &Scenario,
-    model: &ModelSpec,
-    system: &SystemSpec,
-    pack: Option<&PackEntry>,
-) -> Precision {
-    let choice = scenario.quant;
-    let mut out = model.quant;
-    out.kv = choice.kv.unwrap_or(out.kv);
-    if let Some(fmha) = choice.fmha {
-        out.fmha = fmha;
-    } else if out.fmha == FmhaQuant::Fp8 {
-        let has = |fmha: FmhaQuant| {
-            pack.is_some_and(|pack| pack.file("context_attention", &format!("{fmha}-{}", out.kv)).is_some())
-        };
-        // Sparse attention of these families runs in 16 bits unless told otherwise.
-        let sparse = matches!(model.family, Family::DeepseekV32 | Family::DeepseekV4);
-        if sparse || scenario.backend == Backend::Vllm || (!has(FmhaQuant::Fp8) && has(FmhaQuant::Bf16)) {
-            out.fmha = FmhaQuant::Bf16;
-        }
-    }
-    if model.family == Family::DeepseekV4 && scenario.backend == Backend::Sglang {
-        out.moe = sglang_fp4_experts(out.moe, system);
-    }
-    // vLLM runs the 16-bit activations of Nemotron's 4-bit experts in 4 bits.
-    if model.family == Family::NemotronH && scenario.backend == Backend::Vllm && out.moe == Quant::W4a16Nvfp4
-    {
-        out.moe = Quant::Nvfp4;
-    }
-    if let Some(gemm) = choice.gemm {
-        out.gemm = gemm;
-    } else if system.sm_version.is_none_or(|sm| sm < 100) {
-        // Only Blackwell multiplies 4-bit floats; elsewhere the weights are unpacked to 16 bits.
-        let unpacked = |quant| {
-            if quant == Quant::Nvfp4 { Quant::Nvfp4Wo } else { quant }
-        };
-        out.gemm = unpacked(out.gemm);
-        out.moe = unpacked(out.moe);
-    }
-    // SGLang also quantises what goes into the experts of Kimi K3 where the GPU multiplies 4-bit floats.
-    let quantises = model.family == Family::KimiK3 && scenario.backend == Backend::Sglang;
-    if quantises && out.moe == Quant::W4a16Mxfp4 && system.sm_version.is_some_and(|sm| sm >= 100) {
-        out.moe = Quant::W4a8Mxfp4Mxfp8;
-    }
-    out
+/// The model with this id; the error names the closest ones.
+pub fn model<'a>(catalog: &'a Catalog, id: &str) -> Result<&'a ModelSpec, ScenarioError> {
+    catalog.model(id).ok_or_else(|| unknown_model(catalog, id))
 }
 
-/// The kernel that SGLang runs FP4 experts with.
-fn sglang_fp4_experts(moe: Quant, system: &SystemSpec) -> Quant {
-    match (moe, system.sm_version) {
-        (Quant::W4a8Mxfp4Mxfp8, Some(100..)) => Quant::W4a8Mxfp4Mxfp8Trtllm,
-        (Quant::W4a8Mxfp4Mxfp8, Some(90)) => Quant::W4a16Mxfp4Cutlass,
-        _ => moe,
+fn unknown_model(catalog: &Catalog, id: &str) -> ScenarioError {
+    let close = closest(id, catalog.models.iter().map(|model| &model.id));
+    ScenarioError::UnknownModel { id: id.to_owned(), close }
+}
+
+/// The system with this id; the error names the closest ones.
+pub fn system<'a>(catalog: &'a Catalog, id: &str) -> Result<&'a SystemSpec, ScenarioError> {
+    catalog.system(id).ok_or_else(|| ScenarioError::UnknownSystem {
+        id: id.to_owned(),
+        close: closest(id, catalog.systems.iter().map(|system| &system.id)),
+    })
+}
+
+/// Nothing was measured for an engine on a system; names the systems where something was.
+pub fn no_pack(index: &Index, system: &str, backend: Backend) -> ScenarioError {
+    let with = index.packs.iter().filter(|pack| pack.backend == backend.name());
+    ScenarioError::NoPack {
+        system: system.to_owned(),
+        backend: backend.name().to_owned(),
+        systems: with.map(|pack| pack.system.clone()).collect(),
     }
 }
 

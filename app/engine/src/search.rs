@@ -2,9 +2,11 @@
 
 mod encode;
 mod explain;
+mod probe;
 mod refine;
 
 pub use encode::worker as encoder_worker;
+pub use probe::probe;
 
 use crate::backend::Backend;
 use crate::encoder::{Encoder, EncoderWorker};
@@ -56,18 +58,21 @@ pub struct Search {
 }
 
 /// What a candidate failed at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drop {
-    Memory,
-    Kv,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Drop {
+    /// Weights, activations and buffers exceed the GPU.
+    Memory(MemoryUse),
+    /// The KV cache exceeds its share.
+    Kv(MemoryUse),
+    /// An operator has no data.
     Data(Gap),
 }
 
 /// Counts one candidate.
 fn record(stages: &mut Stages, gaps: &mut Vec<String>, outcome: Result<(), Drop>) {
     stages.tried += 1;
-    stages.fit_memory += u64::from(outcome != Err(Drop::Memory));
-    stages.fit_kv += u64::from(!matches!(outcome, Err(Drop::Memory | Drop::Kv)));
+    stages.fit_memory += u64::from(!matches!(outcome, Err(Drop::Memory(_))));
+    stages.fit_kv += u64::from(!matches!(outcome, Err(Drop::Memory(_) | Drop::Kv(_))));
     match outcome {
         Ok(()) => stages.measured += 1,
         Err(Drop::Data(gap)) => {
@@ -86,36 +91,15 @@ fn record(stages: &mut Stages, gaps: &mut Vec<String>, outcome: Result<(), Drop>
 fn checked((memory, fit): (MemoryUse, Fit)) -> Result<MemoryUse, Drop> {
     match fit {
         Fit::Yes => Ok(memory),
-        Fit::NoKv => Err(Drop::Kv),
-        Fit::No => Err(Drop::Memory),
+        Fit::NoKv => Err(Drop::Kv(memory)),
+        Fit::No => Err(Drop::Memory(memory)),
     }
 }
 
 impl Search {
     /// A search that has not begun.
     pub fn new(problem: Problem) -> Self {
-        let mut layouts = Vec::new();
-        for role in [WorkerRole::Agg, WorkerRole::Prefill, WorkerRole::Decode] {
-            // A single output token leaves nothing to decode.
-            let wanted = match role {
-                WorkerRole::Agg => problem.scenario.serving.agg(),
-                WorkerRole::Prefill | WorkerRole::Decode => {
-                    problem.scenario.serving.disagg() && problem.scenario.workload.osl > 1
-                }
-            };
-            if wanted {
-                let Side { system, precision, wide, .. } = side(&problem, role);
-                let backend = problem.scenario.backend;
-                let family = problem.model.family;
-                let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
-                let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
-                let stages = space::stages(family, &problem.scenario, systems);
-                let (model, system) = (&problem.model, system.as_ref());
-                let ground = Ground { model, system, backend, precision: *precision, wide };
-                let found = space::layouts(ground, role, stages);
-                layouts.extend(found.into_iter().map(|parallel| (role, parallel)));
-            }
-        }
+        let layouts = layouts(&problem);
         let encoders = encode::workers(&problem);
         let mut base = Rows::default();
         let batches: Vec<u32> = (1..=space::MAX_ENCODER_BATCH).collect();
@@ -227,13 +211,38 @@ impl Search {
     }
 }
 
+/// Roles and layouts to try, in the order that breaks ties.
+pub fn layouts(problem: &Problem) -> Vec<(WorkerRole, Parallel)> {
+    let mut out = Vec::new();
+    for role in [WorkerRole::Agg, WorkerRole::Prefill, WorkerRole::Decode] {
+        // A single output token leaves nothing to decode.
+        let wanted = match role {
+            WorkerRole::Agg => problem.scenario.serving.agg(),
+            WorkerRole::Prefill | WorkerRole::Decode => {
+                problem.scenario.serving.disagg() && problem.scenario.workload.osl > 1
+            }
+        };
+        if wanted {
+            let Side { system, precision, wide, .. } = side(problem, role);
+            let backend = problem.scenario.backend;
+            let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
+            let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
+            let stages = space::stages(problem.model.family, &problem.scenario, systems);
+            let (model, system) = (&problem.model, system.as_ref());
+            let ground = Ground { model, system, backend, precision: *precision, wide };
+            let found = space::layouts(ground, role, stages);
+            out.extend(found.into_iter().map(|parallel| (role, parallel)));
+        }
+    }
+    out
+}
+
 fn side(problem: &Problem, role: WorkerRole) -> &Side {
     if role == WorkerRole::Decode { problem.decode_side() } else { &problem.prefill }
 }
 
 /// A worker of this layout whose operators are to be listed.
-pub fn setup<'a>(problem: &'a Problem, side: &Side, parallel: Parallel, wide: Option<WideEp>) -> Setup<'a> {
-    let precision = side.precision;
+pub fn setup(problem: &Problem, precision: Precision, parallel: Parallel, wide: Option<WideEp>) -> Setup<'_> {
     Setup {
         model: &problem.model,
         parallel,
@@ -252,11 +261,22 @@ pub fn worker(
     parallel: Parallel,
     wide: Option<WideEp>,
 ) -> Result<WorkerModel, Gap> {
+    worker_at(problem, role, parallel, wide, side(problem, role).precision)
+}
+
+/// As [`worker`], at precisions of the caller's.
+pub fn worker_at(
+    problem: &Problem,
+    role: WorkerRole,
+    parallel: Parallel,
+    wide: Option<WideEp>,
+    precision: Precision,
+) -> Result<WorkerModel, Gap> {
     let Side { system, version, db, .. } = side(problem, role);
     let model = &problem.model;
     let scenario = &problem.scenario;
     let missing = Gap::NoData("this model at these parallel sizes");
-    let setup = setup(problem, side(problem, role), parallel, wide);
+    let setup = setup(problem, precision, parallel, wide);
     let ops = models::op_lists(&setup);
     let memory = MemoryModel::new(&setup, system, &ops.context).ok_or(missing)?;
     let binder = Binder::new(db);

@@ -1,10 +1,10 @@
 //! `configurator models`.
 
-use engine::backend::Backend;
 use engine::catalog::Catalog;
+use engine::coverage::Atlas;
 use engine::model::ModelSpec;
-use engine::problem::Plan;
-use engine::scenario::Scenario;
+use engine::scenario::Place;
+use engine::text::systems_measured;
 use serde::Serialize;
 
 use crate::args;
@@ -17,7 +17,7 @@ const COLUMNS: &[(&str, Align)] = &[
     ("family", Align::Left),
     ("weights", Align::Left),
     ("KV cache", Align::Left),
-    ("runs on", Align::Left),
+    ("coverage", Align::Left),
 ];
 
 #[derive(Serialize)]
@@ -26,53 +26,40 @@ struct Row<'a> {
     family: &'static str,
     weights: &'static str,
     kv_cache: &'static str,
-    /// Systems and backends with the tables that the checkpoint's precisions need.
-    runs_on: Vec<Place<'a>>,
-}
-
-#[derive(Serialize)]
-struct Place<'a> {
-    system: &'a str,
-    backend: &'a str,
+    /// GPU systems where some engine answers.
+    systems: usize,
+    /// Where: systems and backends.
+    measured_on: Vec<&'a Place>,
 }
 
 pub(super) fn run(args: &args::List) -> Result<Report, Failure> {
     let data = Data::open(args.output.data.as_deref())?;
-    let rows: Vec<_> = Catalog::embedded().models.iter().map(|model| row(model, &data)).collect();
-    let text = if args.output.json { json(&rows)? } else { table(COLUMNS, &cells(&rows, &data)) };
+    let atlas = data.coverage()?;
+    let rows: Vec<_> = Catalog::embedded().models.iter().map(|model| row(model, &atlas)).collect();
+    let text = if args.output.json { json(&rows)? } else { table(COLUMNS, &cells(&rows)) };
     Ok(Report::new(text, Vec::new(), true))
 }
 
-fn row<'a>(model: &'a ModelSpec, data: &'a Data) -> Row<'a> {
-    let runs = |system: &str, backend: &str| {
-        let scenario = Scenario {
-            model: model.id.clone(),
-            system: system.to_owned(),
-            backend: Backend::from_name(backend)?,
-            ..Scenario::default()
-        };
-        Plan::resolve(&scenario, Catalog::embedded(), &data.index).ok()
-    };
-    let packs = data.index.packs.iter().filter(|pack| runs(&pack.system, &pack.backend).is_some());
+fn row<'a>(model: &'a ModelSpec, atlas: &'a Atlas) -> Row<'a> {
+    let measured = atlas.row(&model.id);
     Row {
         model: &model.id,
         family: model.family.name(),
         weights: model.quant.gemm.name(),
         kv_cache: model.quant.kv.name(),
-        runs_on: packs.map(|pack| Place { system: &pack.system, backend: &pack.backend }).collect(),
+        systems: measured.map_or(0, |row| atlas.systems(row)),
+        measured_on: measured.into_iter().flat_map(|row| atlas.measured(row)).collect(),
     }
 }
 
-fn cells(rows: &[Row<'_>], data: &Data) -> Vec<Vec<String>> {
-    let all = data.index.packs.len();
+fn cells(rows: &[Row<'_>]) -> Vec<Vec<String>> {
     let cells = rows.iter().map(|row| {
-        let places = format!("{} of {all} systems and backends", row.runs_on.len());
         vec![
             row.model.to_owned(),
             row.family.to_owned(),
             row.weights.to_owned(),
             row.kv_cache.to_owned(),
-            places,
+            systems_measured(row.systems),
         ]
     });
     cells.collect()

@@ -1,6 +1,7 @@
 //! `configurator systems`.
 
 use engine::catalog::Catalog;
+use engine::coverage::Atlas;
 use engine::format::gib;
 use engine::system::SystemSpec;
 use perf_data::PackEntry;
@@ -16,6 +17,7 @@ const COLUMNS: &[(&str, Align)] = &[
     ("GPU", Align::Left),
     ("GiB", Align::Right),
     ("GPUs/node", Align::Right),
+    ("models", Align::Right),
     ("measured with", Align::Left),
 ];
 
@@ -25,6 +27,8 @@ struct Row<'a> {
     name: &'a str,
     memory_bytes: u64,
     gpus_per_node: u32,
+    /// Models that answer with some engine.
+    models: usize,
     measured_with: Vec<Measured<'a>>,
 }
 
@@ -38,12 +42,13 @@ struct Measured<'a> {
 
 pub(super) fn run(args: &args::List) -> Result<Report, Failure> {
     let data = Data::open(args.output.data.as_deref())?;
-    let rows: Vec<_> = Catalog::embedded().systems.iter().map(|system| row(system, &data)).collect();
+    let atlas = data.coverage()?;
+    let rows: Vec<_> = Catalog::embedded().systems.iter().map(|system| row(system, &data, &atlas)).collect();
     let text = if args.output.json { json(&rows)? } else { table(COLUMNS, &cells(&rows)) };
     Ok(Report::new(text, Vec::new(), true))
 }
 
-fn row<'a>(system: &'a SystemSpec, data: &'a Data) -> Row<'a> {
+fn row<'a>(system: &'a SystemSpec, data: &'a Data, atlas: &Atlas) -> Row<'a> {
     let packs = data.index.packs.iter().filter(|pack| pack.system == system.id);
     let measured = |pack: &'a PackEntry| Measured {
         backend: &pack.backend,
@@ -56,6 +61,7 @@ fn row<'a>(system: &'a SystemSpec, data: &'a Data) -> Row<'a> {
         name: &system.name,
         memory_bytes: system.mem_bytes,
         gpus_per_node: system.gpus_per_node,
+        models: atlas.models(&system.id),
         measured_with: packs.map(measured).collect(),
     }
 }
@@ -69,6 +75,7 @@ fn cells(rows: &[Row<'_>]) -> Vec<Vec<String>> {
             row.name.to_owned(),
             gib(row.memory_bytes as f64),
             row.gpus_per_node.to_string(),
+            row.models.to_string(),
             if measured.is_empty() { "–".to_owned() } else { measured.join(", ") },
         ]
     });

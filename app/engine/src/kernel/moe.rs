@@ -14,7 +14,7 @@ use crate::perf::curve::Curve;
 use crate::perf::grid::Miss;
 use crate::quant::{Pipe, Quant};
 
-const LABEL: &str = "routed experts";
+const LABEL: &str = ops::ROUTED_EXPERTS;
 /// Small batches of gated 4-bit experts have a kernel of their own up to this many tokens.
 const LOW_LATENCY_TOKENS: f64 = 128.0;
 

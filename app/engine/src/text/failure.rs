@@ -49,10 +49,11 @@ pub fn scenario_error(error: &ScenarioError) -> Message {
             format!("Change {field}."),
         ),
         ScenarioError::NoTable { system, backend, table, precision, have } => Message::new(
-            "No data at this precision",
-            match precision.as_str() {
-                "" => format!("{backend} on {system} has no {table} measurements."),
-                _ => format!("{backend} on {system} has no {table} measurements at {precision}."),
+            if precision.is_empty() { "No data for this kind of model" } else { "No data at this precision" },
+            if precision.is_empty() {
+                format!("{backend} on {system} has no {table} measurements.")
+            } else {
+                format!("{backend} on {system} has no {table} measurements at {precision}.")
             },
             if have.is_empty() {
                 "Choose another GPU system or backend.".to_owned()
