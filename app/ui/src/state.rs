@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::coverage::Atlas;
 use engine::link;
 use engine::scenario::{Place, Scenario};
 use engine::view::Point;
@@ -58,6 +59,10 @@ pub(crate) struct Page {
     pub(crate) pins: RwSignal<Vec<Pin>>,
     /// Which data exist.
     pub(crate) index: RwSignal<Option<Arc<Index>>>,
+    /// Which models answer where, once it was needed.
+    pub(crate) coverage: RwSignal<Option<Arc<Atlas>>>,
+    /// Whether that could not be had.
+    pub(crate) coverage_failed: RwSignal<bool>,
     /// What was not understood in the link.
     pub(crate) notices: RwSignal<Vec<String>>,
     /// Identity of the data that the link was made on.
@@ -113,6 +118,8 @@ impl Page {
             price: RwSignal::new(None),
             pins: RwSignal::new(Vec::new()),
             index: RwSignal::new(None),
+            coverage: RwSignal::new(None),
+            coverage_failed: RwSignal::new(false),
             notices: RwSignal::new(parsed.notices.iter().map(engine::text::notice).collect()),
             link_data: RwSignal::new(parsed.data),
             theme: RwSignal::new(theme),
@@ -152,6 +159,20 @@ impl Page {
         theme::on_system_change(move || self.palette.set(theme::palette()));
         location::on_back(move || self.read_address());
         self.committed.set_value(self.address_untracked());
+        // What answers where can wait for the first answer, unless it is what is looked at.
+        let wanted = Memo::new(move |_| {
+            self.screen.get() == Screen::Coverage || self.engine.phase.with(|phase| *phase == Phase::Done)
+        });
+        Effect::new(move || {
+            let missing = self.coverage.with_untracked(Option::is_none);
+            if let (true, true, Some(index)) = (wanted.get(), missing, self.index.get()) {
+                leptos::task::spawn_local(async move {
+                    let atlas = packs::fetch_coverage(&index).await;
+                    self.coverage_failed.set(atlas.is_none());
+                    self.coverage.set(atlas.map(Arc::new));
+                });
+            }
+        });
         leptos::task::spawn_local(async move {
             if let Some(index) = packs::fetch_index().await {
                 self.index.set(Some(Arc::new(index)));

@@ -19,7 +19,7 @@ pub(crate) fn Combobox(
     #[prop(into)]
     error: Signal<Option<String>>,
     /// Options for what was typed.
-    find: fn(&str) -> Vec<ModelOption>,
+    find: impl Fn(&str) -> Vec<ModelOption> + Copy + Send + Sync + 'static,
     /// What stands below the options.
     other: &'static str,
     /// Called when that is taken.

@@ -62,6 +62,12 @@ pub(crate) fn is_inside(event: &web_sys::Event, selector: &str) -> bool {
     target.is_some_and(|target| target.closest(selector).is_ok_and(|found| found.is_some()))
 }
 
+/// Id of the nearest element with this selector around what an event comes from.
+pub(crate) fn closest_id(event: &web_sys::Event, selector: &str) -> Option<String> {
+    let target = event.target()?.dyn_into::<Element>().ok()?;
+    Some(target.closest(selector).ok()??.id())
+}
+
 /// Calls `act` for every key pressed anywhere, until the owner is gone.
 pub(crate) fn on_key(act: impl Fn(&KeyboardEvent) + 'static) {
     on_window("keydown", move |event| {

@@ -68,7 +68,8 @@ fn model_option(model: &Model) -> ModelOption {
     }
 }
 
-fn family_label(name: &str) -> String {
+/// Name of a family for people.
+pub fn family_label(name: &str) -> String {
     let mut label = name.to_lowercase().replace('_', " ");
     if let Some(first) = label.get_mut(0..1) {
         first.make_ascii_uppercase();

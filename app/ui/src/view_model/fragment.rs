@@ -8,24 +8,29 @@ pub enum Screen {
     Explore,
     /// The manifest.
     Export,
+    /// Which models answer where.
+    Coverage,
 }
 
 impl Screen {
     /// Screens in the order of their tabs.
-    pub const ALL: [Self; 2] = [Self::Explore, Self::Export];
+    pub const ALL: [Self; 3] = [Self::Explore, Self::Export, Self::Coverage];
 
     /// Name of the tab.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Explore => "Explore",
             Self::Export => "Export",
+            Self::Coverage => "Coverage",
         }
     }
 
-    const fn word(self) -> &'static str {
+    /// Name in the address.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Explore => "explore",
             Self::Export => "export",
+            Self::Coverage => "coverage",
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod scale;
 pub mod key;
 pub mod catalog;
 pub mod form;
+pub mod coverage;
 pub mod preset;
 pub mod slo;
 mod axis;

@@ -1,11 +1,13 @@
 //! The screens and what frames them.
 
+mod coverage;
 mod explore;
 mod export;
 mod pins;
 mod scenario;
 mod top_bar;
 
+pub(crate) use coverage::Coverage;
 pub(crate) use explore::Explore;
 pub(crate) use export::Export;
 pub(crate) use pins::PinTray;

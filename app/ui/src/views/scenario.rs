@@ -6,12 +6,13 @@ mod own_model;
 use engine::backend::Backend;
 use engine::link;
 use engine::problem::Field;
-use engine::scenario::{Goal, Scenario};
+use engine::scenario::{Goal, Place, Scenario};
 use leptos::prelude::*;
 
 use crate::components::{Combobox, NumberField, Select};
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
+use crate::view_model::coverage;
 use crate::view_model::form::{self, GoalKind};
 use crate::view_model::preset::{PRESETS, Preset};
 use crate::view_model::remedy::field_of;
@@ -68,12 +69,20 @@ fn Deployment(
     let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.one_system().map(str::to_owned)));
     let backend = Memo::new(move |_| page.scenario.with(Scenario::one_backend));
     let systems = Signal::derive(move || {
-        page.index
-            .with(|index| page.scenario.with(|scenario| form::searched_systems(index.as_deref(), scenario)))
+        let choices = page
+            .index
+            .with(|index| page.scenario.with(|scenario| form::searched_systems(index.as_deref(), scenario)));
+        let at = |system: &str| Some(Place { system: system.to_owned(), backend: backend.get()? });
+        page.coverage.with(|atlas| coverage::noted(choices, atlas.as_deref(), &model.get(), at))
     });
     let backends = Signal::derive(move || {
-        page.index.with(|index| form::backends(index.as_deref(), system.get().as_deref()))
+        let choices = page.index.with(|index| form::backends(index.as_deref(), system.get().as_deref()));
+        let at = |name: &str| Some(Place { system: system.get()?, backend: Backend::from_name(name)? });
+        page.coverage.with(|atlas| coverage::noted(choices, atlas.as_deref(), &model.get(), at))
     });
+    let find = move |query: &str| {
+        page.coverage.with(|atlas| coverage::counted(form::models(query), atlas.as_deref()))
+    };
     view! {
         <div class="group">
             <Combobox
@@ -83,7 +92,7 @@ fn Deployment(
                 error=refused(page, Field::Model)
                 other="Paste a config.json…"
                 take_other=move || own.set(true)
-                find=|query| form::models(query)
+                find=find
                 take=move |id| { page.edit(|scenario| scenario.choose(&id)); page.commit(); }
             />
             <GoalFields/>

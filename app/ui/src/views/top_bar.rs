@@ -17,7 +17,7 @@ pub(crate) fn TopBar() -> impl IntoView {
     let link = move || untrack(|| location::absolute(&page.address()));
     let tabs = Screen::ALL.map(|screen| {
         let on = move || page.screen.get() == screen;
-        let href = if screen == Screen::Explore { "#explore" } else { "#export" };
+        let href = format!("#{}", screen.word());
         view! {
             <a
                 href=href
