@@ -68,13 +68,27 @@ fn model_option(model: &Model) -> ModelOption {
     }
 }
 
-/// Name of a family for people.
-pub fn family_label(name: &str) -> String {
-    let mut label = name.to_lowercase().replace('_', " ");
-    if let Some(first) = label.get_mut(0..1) {
-        first.make_ascii_uppercase();
+/// Name of a family for people: what its models have in common.
+pub fn family_label(name: &str) -> &str {
+    match name {
+        "LLAMA" => "Dense",
+        "MOE" => "Mixture of experts",
+        "DEEPSEEK" => "DeepSeek V3",
+        "KIMIK25" => "Kimi K2.5",
+        "DEEPSEEKV32" => "DeepSeek V3.2 and GLM-5",
+        "DEEPSEEKV4" => "DeepSeek V4",
+        "HYBRIDMOE" => "Llama 4 and MiMo-V2",
+        "STEP3P7" => "Step 3.7",
+        "GEMMA4MIX" => "Gemma 4",
+        "MINIMAXM3" => "MiniMax M3",
+        "NEMOTRONH" => "Nemotron-H",
+        "NEMOTRONNAS" => "Nemotron NAS",
+        "QWEN35" => "Qwen3.5",
+        "KIMIK3" => "Kimi K3",
+        "QWEN3VL" => "Qwen3-VL",
+        "QWEN3VL_MOE" => "Qwen3-VL, experts",
+        other => other,
     }
-    label
 }
 
 /// Models whose id, family or precision has every word of `query`; those named by it first, then those that can
@@ -155,7 +169,7 @@ pub fn place_name(place: &Place) -> String {
 /// Systems to search: one of them, or all.
 pub fn searched_systems(index: Option<&Index>, scenario: &Scenario) -> Vec<Choice> {
     let mut choices = systems(index, scenario.one_backend(), &scenario.system);
-    choices.push(Choice::new(link::ANY, "Any GPU with data"));
+    choices.push(Choice::new(link::ANY, "Any GPU"));
     choices
 }
 
@@ -171,7 +185,7 @@ pub fn backends(index: Option<&Index>, system: Option<&str>) -> Vec<Choice> {
             Choice::new(backend.name(), format!("{}{note}", backend.label()))
         })
         .collect();
-    choices.push(Choice::new(link::AUTO, "Auto (all backends)"));
+    choices.push(Choice::new(link::AUTO, "Auto"));
     choices
 }
 
