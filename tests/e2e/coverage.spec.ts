@@ -34,6 +34,16 @@ test('a measured cell opens its question', async ({ page }) => {
   await expect(page.locator('.best .hero')).toBeVisible();
 });
 
+test('a cell without measurements opens with estimates', async ({ page }) => {
+  await open(page, './#coverage');
+  await page.getByLabel('Find a model').fill('step-3.7-flash-fp8');
+  await page.locator('td.guess').last().click();
+  await page.getByRole('button', { name: /^Open with/ }).click();
+  await answered(page);
+  expect(input(page, 'mode')).toMatch(/hybrid|sol/);
+  await expect(page.locator('.best')).toContainText(/empirical|roofline/);
+});
+
 test('the atlas never makes the page scroll sideways', async ({ page }) => {
   await page.setViewportSize({ width: 320, height: 700 });
   await open(page, './#coverage');

@@ -10,7 +10,7 @@ mod nothing;
 mod places;
 
 pub use checkpoint::{checkpoint_error, checkpoint_facts, checkpoint_note, unusable_model};
-pub use coverage::{covered, nearest, nothing_measured, systems_measured, why};
+pub use coverage::{covered, inferred, nearest, nothing_measured, systems_measured, why};
 pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };

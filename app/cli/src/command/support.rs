@@ -1,7 +1,7 @@
 //! `configurator support`.
 
 use engine::catalog::Catalog;
-use engine::coverage::{Atlas, MODES, Nearest, Row, Verdict};
+use engine::coverage::{Atlas, MODES, Row, Verdict, ask};
 use engine::format::count;
 use engine::link;
 use engine::problem::{model, no_pack, system};
@@ -34,6 +34,8 @@ struct Cell<'a> {
     why: Option<String>,
     /// What has an answer instead.
     nearest: Option<Alternative>,
+    /// The same question in the data mode that answers where measurements do not.
+    inferred: Option<Alternative>,
 }
 
 #[derive(Serialize)]
@@ -79,19 +81,24 @@ fn cell<'a>(atlas: &'a Atlas, row: &'a Row, at: usize) -> Option<Cell<'a>> {
     let [agg, disagg] = atlas.cell(row, at)?;
     let why = agg.why().or(disagg.why()).map(|why| text::why(why).to_string());
     let nearest = (0..MODES.len()).find_map(|mode| atlas.nearest(row, at, mode));
+    let place = atlas.places.get(at)?;
+    let inferred = [agg, disagg].iter().find_map(|verdict| verdict.mode()).map(|mode| {
+        let scenario = Scenario { mode, ..ask(&Scenario::default(), &row.model, place) };
+        alternative(text::inferred(mode).to_owned(), &scenario)
+    });
     Some(Cell {
         model: &row.model,
-        place: atlas.places.get(at)?,
+        place,
         agg,
         disagg,
         why,
-        nearest: nearest.as_ref().map(alternative),
+        nearest: nearest.map(|to| alternative(text::nearest(&to), &to.apply(&Scenario::default()))),
+        inferred,
     })
 }
 
-fn alternative(nearest: &Nearest<'_>) -> Alternative {
-    let scenario = nearest.apply(&Scenario::default());
-    Alternative { text: text::nearest(nearest), link: format!("?{}", link::write(&scenario, None)) }
+fn alternative(text: String, scenario: &Scenario) -> Alternative {
+    Alternative { text, link: format!("?{}", link::write(scenario, None)) }
 }
 
 /// Cell by cell, with reasons.

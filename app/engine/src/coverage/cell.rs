@@ -1,5 +1,6 @@
 //! One cell: a model on a system with an engine in one serving mode.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use perf_data::{Index, Pack};
@@ -15,6 +16,7 @@ use crate::problem::{Plan, Problem, ScenarioError};
 use crate::quant::{FmhaQuant, KvQuant, Pipe, Quant};
 use crate::scenario::{Place, QuantChoice, Scenario, Serving, Workload};
 use crate::search::{self, Drop};
+use crate::source::DataMode;
 use crate::space::WorkerRole;
 
 /// Requests that a cell is asked about: short, so that memory decides only where weights do not fit.
@@ -52,7 +54,17 @@ pub enum Reason {
 pub enum Verdict {
     /// Some layout fits and every operator of it was measured.
     Measured,
-    /// No layout has an answer.
+    /// Not measured, but another data mode answers.
+    Inferable {
+        /// The mode that is nearest to measurements.
+        mode: DataMode,
+        /// Why measurements do not answer.
+        why: Reason,
+        /// Precisions that are measured in the same place, where the checkpoint's are not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with: Option<QuantChoice>,
+    },
+    /// No layout has an answer in any data mode.
     Impossible {
         /// Why.
         why: Reason,
@@ -72,7 +84,23 @@ impl Verdict {
     pub fn why(&self) -> Option<&Reason> {
         match self {
             Self::Measured => None,
-            Self::Impossible { why, .. } => Some(why),
+            Self::Inferable { why, .. } | Self::Impossible { why, .. } => Some(why),
+        }
+    }
+
+    /// Other precisions that are measured in the same place.
+    pub fn with(&self) -> Option<QuantChoice> {
+        match self {
+            Self::Measured => None,
+            Self::Inferable { with, .. } | Self::Impossible { with, .. } => *with,
+        }
+    }
+
+    /// The data mode that answers where measurements do not.
+    pub fn mode(&self) -> Option<DataMode> {
+        match self {
+            Self::Inferable { mode, .. } => Some(*mode),
+            Self::Measured | Self::Impossible { .. } => None,
         }
     }
 }
@@ -86,6 +114,9 @@ const WIDER: [QuantChoice; 5] = {
     let weights = QuantChoice { gemm: Some(Quant::Bf16), ..none };
     [fmha, kv, both, weights, QuantChoice { gemm: Some(Quant::Bf16), ..both }]
 };
+
+/// Data modes that are asked where measurements do not answer, nearest to them first.
+const INFERRING: [DataMode; 2] = [DataMode::Hybrid, DataMode::Sol];
 
 /// Verdicts on every model of a catalogue in one place, by serving mode (see [`MODES`]).
 ///
@@ -109,21 +140,31 @@ pub fn judge(
 ) -> [Verdict; 2] {
     let like = Scenario { workload: WORKLOAD, ..Scenario::default() };
     let asked = ask(&like, &model.id, place);
-    let problem = |quant: QuantChoice| {
-        let plan = Plan::resolve(&Scenario { quant, ..asked.clone() }, catalog, index)?;
+    let problem = |quant: QuantChoice, mode: DataMode| {
+        let plan = Plan::resolve(&Scenario { quant, mode, ..asked.clone() }, catalog, index)?;
         Problem::new(plan, &pack)
     };
     let check = |problem: &Result<Problem, ScenarioError>, serving| match problem {
         Ok(problem) => self::check(problem, serving),
         Err(refused) => Err(Reason::Refused(refused.clone())),
     };
-    let own = problem(QuantChoice::default());
+    let own = problem(QuantChoice::default(), DataMode::Silicon);
+    let inferred = INFERRING.map(|mode| (mode, OnceCell::new()));
     MODES.map(|serving| match check(&own, serving) {
         Ok(()) => Verdict::Measured,
         Err(why) => {
             let mut wider = WIDER.iter().filter(|&&choice| could_help(choice, &own, &why));
-            let with = wider.find(|&&choice| check(&problem(choice), serving).is_ok()).copied();
-            Verdict::Impossible { why, with }
+            let measured = |choice| check(&problem(choice, DataMode::Silicon), serving).is_ok();
+            let with = wider.find(|&&choice| measured(choice)).copied();
+            // Memory and parallel sizes are the same in every data mode.
+            let data = !matches!(why, Reason::TooLarge { .. } | Reason::NoLayout(_));
+            let answers = |(mode, problem_of): &&(DataMode, OnceCell<_>)| {
+                check(problem_of.get_or_init(|| problem(QuantChoice::default(), *mode)), serving).is_ok()
+            };
+            match inferred.iter().filter(|_| data).find(answers) {
+                Some(&(mode, _)) => Verdict::Inferable { mode, why, with },
+                None => Verdict::Impossible { why, with },
+            }
         }
     })
 }

@@ -1,6 +1,6 @@
 //! From a cell without an answer to the nearest one that has one.
 
-use super::{Atlas, Row, Verdict, ask};
+use super::{Atlas, Row, ask};
 use crate::catalog::Catalog;
 use crate::model::ModelSpec;
 use crate::scenario::{Place, QuantChoice, Scenario};
@@ -59,10 +59,11 @@ impl Atlas {
             Some(Nearest { step, model: &row.model, place: self.places.get(at)? })
         };
         let stay = |step| Some(Nearest { step, model: &row.model, place: here });
-        let with = match own.get(mode)? {
-            Verdict::Impossible { with, .. } => *with,
-            Verdict::Measured => return None,
-        };
+        let own_verdict = own.get(mode)?;
+        if own_verdict.is_measured() {
+            return None;
+        }
+        let with = own_verdict.with();
         let flag = || with.filter(|with| with.gemm.is_none()).and_then(|with| stay(Step::Precision(with)));
         let backend = || {
             let other = |&at: &usize| self.places[at].system == here.system && answers(row, at);

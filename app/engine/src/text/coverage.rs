@@ -5,6 +5,7 @@ use crate::coverage::{Nearest, Reason, Step, Verdict};
 use crate::format::gib;
 use crate::parallel::WorkerRole;
 use crate::scenario::QuantChoice;
+use crate::source::DataMode;
 
 /// What a cell is called: by serving mode, aggregated first.
 pub fn covered(cell: [&Verdict; 2]) -> &'static str {
@@ -12,8 +13,17 @@ pub fn covered(cell: [&Verdict; 2]) -> &'static str {
         [true, true] => "measured",
         [true, false] => "measured, aggregated only",
         [false, true] => "measured, disaggregated only",
-        [false, false] => "no answer",
+        [false, false] => match cell.iter().filter_map(|verdict| verdict.mode()).min() {
+            None => "no answer",
+            Some(DataMode::Sol) => "roofline only",
+            Some(_) => "estimated from similar measurements",
+        },
     }
+}
+
+/// An answer without measurements, as something to choose.
+pub fn inferred(mode: DataMode) -> &'static str {
+    if mode == DataMode::Sol { "Open with the roofline" } else { "Open with estimates" }
 }
 
 /// Why a cell has no answer.

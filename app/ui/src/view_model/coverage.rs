@@ -41,6 +41,8 @@ pub struct Detail {
     pub open: Option<Scenario>,
     /// The nearest cell that answers: its name and its question.
     pub nearest: Option<(String, Scenario)>,
+    /// The question in the data mode that answers where measurements do not.
+    pub inferred: Option<(String, Scenario)>,
 }
 
 /// Text that may stand in markup.
@@ -52,6 +54,7 @@ fn escaped(text: &str) -> String {
 fn mark(cell: [&Verdict; 2]) -> (&'static str, char) {
     match cell.map(Verdict::is_measured) {
         [true, true] => ("full", '●'),
+        [false, false] if cell.iter().any(|verdict| verdict.mode().is_some()) => ("guess", '○'),
         [false, false] => ("none", '–'),
         _ => ("half", '◐'),
     }
@@ -166,6 +169,7 @@ pub fn detail(atlas: &Atlas, sheet: &Sheet, (row, column): At, scenario: &Scenar
     let unanswered = cell.iter().position(|verdict| !verdict.is_measured());
     let nearest = unanswered.and_then(|mode| atlas.nearest(row, column, mode));
     let measured = cell.iter().any(|verdict| verdict.is_measured());
+    let mode = unanswered.and_then(|mode| cell[mode].mode());
     Some(Detail {
         model: row.model.clone(),
         place: format!("{} · {}", system_name(&place.system), place.backend.label()),
@@ -173,6 +177,9 @@ pub fn detail(atlas: &Atlas, sheet: &Sheet, (row, column): At, scenario: &Scenar
         why: unanswered.and_then(|mode| cell[mode].why()).map(text::why),
         open: measured.then(|| ask(scenario, &row.model, place)),
         nearest: nearest.map(|nearest| (text::nearest(&nearest), nearest.apply(scenario))),
+        inferred: mode.map(|mode| {
+            (text::inferred(mode).to_owned(), Scenario { mode, ..ask(scenario, &row.model, place) })
+        }),
     })
 }
 
@@ -210,6 +217,8 @@ pub fn answering(atlas: &Atlas) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use engine::source::DataMode;
+
     use super::*;
 
     fn atlas() -> Atlas {
@@ -254,6 +263,10 @@ mod tests {
         assert!(refused.why.expect("a reason").detail.contains("fp8") && refused.open.is_none());
         let (name, there) = refused.nearest.expect("a sibling");
         assert!(name.contains("Qwen/Qwen3-32B") && there.model == "Qwen/Qwen3-32B", "{name}");
+        let estimated =
+            detail(&atlas, &super::sheet(&atlas, "Step-3.7-Flash-FP8"), (0, sheet.columns - 1), &scenario);
+        let (name, there) = estimated.and_then(|shown| shown.inferred).expect("an estimate");
+        assert!(name.starts_with("Open with") && there.mode != DataMode::Silicon, "{name}");
         let measured = of("h100_sxm");
         assert_eq!((measured.why, measured.nearest), (None, None));
         let open = measured.open.expect("a question");

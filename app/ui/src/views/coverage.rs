@@ -63,7 +63,7 @@ pub(crate) fn Coverage() -> impl IntoView {
                     <h1>"Coverage"</h1>
                     <input class="field" type="search" id="coverage-filter" aria-label="Find a model" placeholder="Find a model or family"
                         on:input=move |event| { chosen.set(None); filter.set(event_target_value(&event)); }/>
-                    <p>{count}" ● measured · ◐ one serving mode · – no answer"</p>
+                    <p>{count}" ● measured · ◐ one serving mode · ○ estimated · – no answer"</p>
                 </div>
                 <div class="scroll">
                     <table
@@ -88,6 +88,7 @@ pub(crate) fn Coverage() -> impl IntoView {
                     Some(shown) => {
                         let on = shown.open.clone().map(|scenario| ("Open in Explore".to_owned(), scenario)).or(shown.nearest.clone());
                         let other = shown.open.and(shown.nearest);
+                        let (first, more) = if on.is_some() { (on, shown.inferred) } else { (shown.inferred, None) };
                         let button = move |(name, scenario), id: Option<&'static str>| view! {
                             <button type="button" class="ghost wrap" id=id
                                 on:click=move |_| { page.set(Clone::clone(&scenario)); page.go(Screen::Explore); }>{name}</button>
@@ -96,8 +97,8 @@ pub(crate) fn Coverage() -> impl IntoView {
                             <h2>{shown.model}</h2>
                             <p>{shown.place}": "<b>{shown.covered}</b></p>
                             {shown.why.map(|why| view! { <p class="note">{why.detail}</p> })}
-                            {on.map(|on| button(on, Some(ON)))}
-                            {other.map(|other| button(other, None))}
+                            {first.map(|first| button(first, Some(ON)))}
+                            {other.into_iter().chain(more).map(|way| button(way, None)).collect_view()}
                         }.into_any()
                     }
                 }}
