@@ -19,15 +19,7 @@ const AIRLINE: &str = include_str!("fixtures/dgdr/airline.yaml");
 const CASES: &str = include_str!("fixtures/dgdr/cases.json");
 
 fn worker(tp: u32, count: u32) -> Worker {
-    let memory = MemoryUse {
-        weights: 0.0,
-        kv_cache: 0.0,
-        activations: 0.0,
-        comm: 0.0,
-        encoder: 0.0,
-        other: 0.0,
-        capacity: 1.0,
-    };
+    let memory = MemoryUse { capacity: 1.0, ..MemoryUse::default() };
     Worker { parallel: Parallel::dense(tp, 1, 1), batch: 8, count, memory }
 }
 

@@ -50,15 +50,7 @@ fn unsupported(id: SearchId, why: &str) -> Step {
 }
 
 fn candidate(batch: u32) -> Candidate {
-    let memory = MemoryUse {
-        weights: 0.0,
-        kv_cache: 0.0,
-        activations: 0.0,
-        comm: 0.0,
-        encoder: 0.0,
-        other: 0.0,
-        capacity: 0.0,
-    };
+    let memory = MemoryUse::default();
     let worker = Worker { parallel: Parallel::dense(2, 1, 1), batch, count: 4, memory };
     Candidate { place: 1, layout: Layout::Agg { worker, ctx_tokens: 4000, encoders: None } }
 }

@@ -124,13 +124,11 @@ impl EncoderWorker {
     /// Memory on one GPU for a batch of requests, and whether it fits.
     pub fn memory(&self, batch: u32) -> (MemoryUse, Fit) {
         let memory = MemoryUse {
-            weights: 0.0,
-            kv_cache: 0.0,
-            activations: 0.0,
             comm: self.comm,
             encoder: self.encoder.bytes(batch),
             other: self.other,
             capacity: self.capacity,
+            ..MemoryUse::default()
         };
         (memory, if memory.total() >= self.capacity { Fit::No } else { Fit::Yes })
     }

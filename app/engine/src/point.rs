@@ -6,7 +6,7 @@ use crate::parallel::Parallel;
 use crate::source::Evidence;
 
 /// GPU memory use of one worker, bytes per GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MemoryUse {
     /// Weights.
     pub weights: f64,

@@ -3,6 +3,8 @@
 //! Inside the measured region the answer is exact or linear; outside, the utilisation of the nearest
 //! measured points is held and the roofline carries the growth.
 
+use std::ops::Range;
+
 use perf_data::Grid;
 
 /// A latency and whether it lies inside the measured region.
@@ -209,21 +211,7 @@ impl GridTable {
         let range = level.range(node);
         let logs = &self.logs[axis];
         let last = axis + 1 == self.grid.levels.len();
-        let mut up = range.start + logs[range.clone()].partition_point(|&log| log < target[axis]);
-        let mut down = up;
-        loop {
-            let gap = |at: usize| (logs[at] - target[axis]).abs();
-            let (lower, upper) = (down > range.start, up < range.end);
-            if !lower && !upper {
-                return;
-            }
-            let at = if !upper || (lower && gap(down - 1) <= gap(up)) {
-                down -= 1;
-                down
-            } else {
-                up += 1;
-                up - 1
-            };
+        for at in Outward::new(logs, range, target[axis]) {
             let gap = logs[at] - target[axis];
             let sum = sum + gap * gap;
             let distance = sum.sqrt();
@@ -240,6 +228,38 @@ impl GridTable {
             if latency > 0.0 && bound > 0.0 {
                 nearest.offer(distance, at, bound / latency);
             }
+        }
+    }
+}
+
+/// Positions of an ascending list, the nearest to a target first; of equally near ones the lower first.
+pub(super) struct Outward<'a> {
+    places: &'a [f64],
+    target: f64,
+    /// What is left below and above the target.
+    below: Range<usize>,
+    above: Range<usize>,
+}
+
+impl<'a> Outward<'a> {
+    /// The positions of `range` in `places`.
+    pub(super) fn new(places: &'a [f64], range: Range<usize>, target: f64) -> Self {
+        let middle = range.start + places[range.clone()].partition_point(|&place| place < target);
+        Self { places, target, below: range.start..middle, above: middle..range.end }
+    }
+}
+
+impl Iterator for Outward<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let gap = |at: usize| (self.places[at] - self.target).abs();
+        let upper = !self.above.is_empty();
+        let lower = !self.below.is_empty();
+        if lower && (!upper || gap(self.below.end - 1) <= gap(self.above.start)) {
+            self.below.next_back()
+        } else {
+            self.above.next()
         }
     }
 }

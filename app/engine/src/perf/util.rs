@@ -5,7 +5,7 @@
 
 use perf_data::Grid;
 
-use super::grid::{MAX_AXES, each_leaf};
+use super::grid::{MAX_AXES, Outward, each_leaf};
 
 /// Coordinates of a measured point; unused axes are 0.
 pub type Coords = [f64; MAX_AXES];
@@ -132,21 +132,7 @@ impl Samples {
     fn collect(&self, axis: usize, node: usize, sum: f64, target: &Coords, nearest: &mut Nearest) {
         let level = &self.levels[axis];
         let range = level.starts[node] as usize..level.starts[node + 1] as usize;
-        let mut up = range.start + level.places[range.clone()].partition_point(|&x| x < target[axis]);
-        let mut down = up;
-        loop {
-            let gap = |at: usize| (level.places[at] - target[axis]).abs();
-            let (lower, upper) = (down > range.start, up < range.end);
-            if !lower && !upper {
-                return;
-            }
-            let at = if !upper || (lower && gap(down - 1) <= gap(up)) {
-                down -= 1;
-                down
-            } else {
-                up += 1;
-                up - 1
-            };
+        for at in Outward::new(&level.places, range, target[axis]) {
             let gap = level.places[at] - target[axis];
             let sum = sum + gap * gap;
             if sum.sqrt() > nearest.reach() {

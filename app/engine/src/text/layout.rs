@@ -96,15 +96,7 @@ pub(super) mod samples {
     use crate::view::Worker;
 
     fn worker(tp: u32, batch: u32, count: u32) -> Worker {
-        let memory = MemoryUse {
-            weights: 0.0,
-            kv_cache: 0.0,
-            activations: 0.0,
-            comm: 0.0,
-            encoder: 0.0,
-            other: 0.0,
-            capacity: 1.0,
-        };
+        let memory = MemoryUse { capacity: 1.0, ..MemoryUse::default() };
         Worker { parallel: Parallel::dense(tp, 1, 1), batch, count, memory }
     }
 
