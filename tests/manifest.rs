@@ -5,7 +5,7 @@
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::manifest::{
-    Check, DgdrOptions, Dynamo, MAX_REQUEST_NAME, Manifest, dgdr, gpu_sku, validate_dgdr,
+    Check, Dynamo, Format, MAX_REQUEST_NAME, Manifest, Options, Selection, gpu_sku, validate, write,
 };
 use engine::parallel::Parallel;
 use engine::rows::MemoryUse;
@@ -47,19 +47,19 @@ fn point(disagg: bool) -> Point {
     }
 }
 
-fn export(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Result<Manifest, Vec<Check>> {
+fn export(scenario: &Scenario, point: &Point, options: &Options) -> Result<Manifest, Vec<Check>> {
     let catalog = Catalog::embedded();
     let model = catalog.model("Qwen/Qwen3-32B-FP8").unwrap();
     let system = catalog.system(&scenario.system).unwrap();
-    dgdr(scenario, model, system, point, options)
+    write(Format::Dgdr, &Selection { scenario, model, system, decode_system: None, point }, options)
 }
 
 fn parsed(manifest: &Manifest) -> Value {
-    serde_yaml::from_str(&manifest.text).unwrap()
+    serde_yaml::from_str(&manifest.files[0].text).unwrap()
 }
 
 fn rules(checks: &[Check]) -> Vec<(&str, &str)> {
-    checks.iter().map(|check| (check.path.as_str(), check.rule)).collect()
+    checks.iter().map(|check| (check.path.as_str(), check.rule.as_ref())).collect()
 }
 
 /// Sets or deletes a dotted path.
@@ -90,7 +90,7 @@ fn mutated_requests_get_their_verdict() {
             mutate(&mut document, path.as_str().unwrap(), None);
         }
         // The cases are judged against the definitions of 1.5; the image brings the planner of 1.6.
-        let checks = validate_dgdr(&serde_yaml::to_string(&document).unwrap(), Dynamo::V1_5);
+        let checks = validate(&serde_yaml::to_string(&document).unwrap(), Dynamo::V1_5);
         let verdict = match checks.first() {
             None => "ok",
             Some(check) if check.is_error() => "error",
@@ -107,13 +107,13 @@ fn mutated_requests_get_their_verdict() {
 #[test]
 fn the_published_example_passes_every_release() {
     for &release in Dynamo::ALL {
-        assert_eq!(validate_dgdr(AIRLINE, release), vec![], "{release:?}");
+        assert_eq!(validate(AIRLINE, release), vec![], "{release:?}");
     }
 }
 
 #[test]
 fn the_opening_point_becomes_the_request_it_was_searched_for() {
-    let options = DgdrOptions { namespace: Some("airline".to_owned()), ..DgdrOptions::default() };
+    let options = Options { namespace: Some("airline".to_owned()), ..Options::default() };
     let manifest = export(&Scenario::default(), &point(true), &options).unwrap();
     assert_eq!(manifest.checks, vec![]);
     let expected = json!({
@@ -144,12 +144,12 @@ fn the_opening_point_becomes_the_request_it_was_searched_for() {
         }
     });
     assert_eq!(parsed(&manifest), expected);
-    assert_eq!(manifest.file_name, "qwen3-32b-fp8.yaml");
-    assert_eq!(manifest.kubectl, "kubectl apply -f qwen3-32b-fp8.yaml");
+    assert_eq!(manifest.files[0].name, "qwen3-32b-fp8.yaml");
+    assert_eq!(manifest.commands[0].text, "kubectl apply -f qwen3-32b-fp8.yaml");
     for line in
         ["It is no deployment", "5P (tp2) : 6D (tp1), 2 replicas × 16 GPUs = 32", "      # As totalGpus"]
     {
-        assert!(manifest.text.contains(line), "{line}:\n{}", manifest.text);
+        assert!(manifest.files[0].text.contains(line), "{line}:\n{}", manifest.files[0].text);
     }
     assert_eq!(manifest, export(&Scenario::default(), &point(true), &options).unwrap());
 }
@@ -162,12 +162,12 @@ fn every_system_is_exported_or_refused_with_a_reason() {
             for backend in Backend::ALL {
                 let scenario =
                     Scenario { system: system.id.clone(), backend: *backend, ..Scenario::default() };
-                let options = DgdrOptions { release, ..DgdrOptions::default() };
+                let options = Options { release, ..Options::default() };
                 match export(&scenario, &point(true), &options) {
                     Ok(manifest) => {
                         let text = parsed(&manifest);
                         assert!(gpu_sku(&system.id, release).is_some());
-                        assert_eq!(validate_dgdr(&manifest.text, release), vec![], "{}", system.id);
+                        assert_eq!(validate(&manifest.files[0].text, release), vec![], "{}", system.id);
                         assert!(
                             text["spec"]["hardware"]["vramMb"].as_u64().unwrap() <= system.mem_bytes >> 20
                         );
@@ -202,7 +202,7 @@ fn every_system_is_exported_or_refused_with_a_reason() {
 
 #[test]
 fn only_disaggregated_points_bring_the_planner() {
-    let manifest = export(&Scenario::default(), &point(false), &DgdrOptions::default()).unwrap();
+    let manifest = export(&Scenario::default(), &point(false), &Options::default()).unwrap();
     assert!(parsed(&manifest)["spec"].get("features").is_none());
     assert_eq!(rules(&manifest.checks), [("spec", "mode")]);
 }
@@ -210,18 +210,18 @@ fn only_disaggregated_points_bring_the_planner() {
 #[test]
 fn two_gpu_types_are_refused() {
     let scenario = Scenario { decode_system: Some("h200_sxm".to_owned()), ..Scenario::default() };
-    let checks = export(&scenario, &point(true), &DgdrOptions::default()).unwrap_err();
+    let checks = export(&scenario, &point(true), &Options::default()).unwrap_err();
     assert_eq!(rules(&checks), [("spec.hardware.gpuSku", "mixed-gpus")]);
     assert!(checks[0].message.contains("h100_sxm") && checks[0].message.contains("h200_sxm"));
     let same = Scenario { decode_system: Some("h100_sxm".to_owned()), ..Scenario::default() };
-    assert!(export(&same, &point(true), &DgdrOptions::default()).is_ok());
+    assert!(export(&same, &point(true), &Options::default()).is_ok());
 }
 
 #[test]
 fn loads_and_request_latency_are_carried() {
     let mut scenario = Scenario { goal: Goal::RequestRate(12.5), ..Scenario::default() };
     scenario.sla.request_latency_ms = Some(15_000.0);
-    let manifest = export(&scenario, &point(true), &DgdrOptions::default()).unwrap();
+    let manifest = export(&scenario, &point(true), &Options::default()).unwrap();
     let spec = &parsed(&manifest)["spec"];
     assert_eq!(spec["workload"], json!({"isl": 4000, "osl": 500, "requestRate": 12.5}));
     assert_eq!(spec["sla"], json!({"e2eLatency": 15000}));
@@ -229,7 +229,7 @@ fn loads_and_request_latency_are_carried() {
     assert_eq!(spec["features"]["planner"]["itl_ms"], json!(29.5));
     assert_eq!(rules(&manifest.checks), [("spec.sla.e2eLatency", "left-out")]);
     scenario.goal = Goal::Concurrency(64);
-    let manifest = export(&scenario, &point(true), &DgdrOptions::default()).unwrap();
+    let manifest = export(&scenario, &point(true), &Options::default()).unwrap();
     assert_eq!(parsed(&manifest)["spec"]["workload"]["concurrency"], json!(64));
 }
 
@@ -240,7 +240,7 @@ fn what_a_request_cannot_carry_is_said() {
     scenario.engine.chunked_prefill = true;
     scenario.quant.kv = Some(engine::quant::KvQuant::Bf16);
     let missed = Point { meets_itl: false, ..point(true) };
-    let manifest = export(&scenario, &missed, &DgdrOptions::default()).unwrap();
+    let manifest = export(&scenario, &missed, &Options::default()).unwrap();
     let expected = [
         ("spec.sla", "misses-slo"),
         ("spec.workload.isl", "left-out"),
@@ -257,7 +257,7 @@ fn images_and_encoder_workers_stay_behind() {
     let mut point = point(true);
     let Layout::Disagg { encoders, .. } = &mut point.layout else { panic!("disaggregated") };
     *encoders = Some(EncoderPool { tp: 2, batch: 1, count: 10, memory_bytes: 1e9 });
-    let manifest = export(&scenario, &point, &DgdrOptions::default()).unwrap();
+    let manifest = export(&scenario, &point, &Options::default()).unwrap();
     assert_eq!(rules(&manifest.checks), [("spec.workload.isl", "left-out"), ("spec", "left-out")]);
     let said: Vec<&str> = manifest.checks.iter().map(|check| check.message.as_str()).collect();
     assert!(said[0].contains("1 image of 1,024 × 768 px"), "{said:?}");
@@ -270,17 +270,17 @@ fn senseless_numbers_do_not_leave() {
     scenario.workload.osl = 0;
     scenario.sla.itl_ms = -1.0;
     scenario.goal = Goal::Gpus(0);
-    let checks = export(&scenario, &point(true), &DgdrOptions::default()).unwrap_err();
+    let checks = export(&scenario, &point(true), &Options::default()).unwrap_err();
     let paths: Vec<&str> =
         checks.iter().filter(|check| check.is_error()).map(|check| check.path.as_str()).collect();
     assert_eq!(paths, ["spec.workload.osl", "spec.sla.itl", "spec.hardware.totalGpus"]);
     scenario.sla.itl_ms = f64::NAN;
-    assert!(export(&scenario, &point(true), &DgdrOptions::default()).is_err());
+    assert!(export(&scenario, &point(true), &Options::default()).is_err());
 }
 
 #[test]
 fn names_are_checked_and_quoted() {
-    let named = |name: &str| DgdrOptions { name: Some(name.to_owned()), ..DgdrOptions::default() };
+    let named = |name: &str| Options { name: Some(name.to_owned()), ..Options::default() };
     for bad in
         ["", "A", "1a", "a.b", "a_b", "-a", "a-", "a\nspec: {}", "a b", &"a".repeat(MAX_REQUEST_NAME + 1)]
     {
@@ -291,14 +291,14 @@ fn names_are_checked_and_quoted() {
         let manifest = export(&Scenario::default(), &point(true), &named(good)).unwrap();
         assert_eq!(parsed(&manifest)["metadata"]["name"], good);
     }
-    let options = DgdrOptions { namespace: Some("1e3".to_owned()), ..named("yes") };
-    let text = export(&Scenario::default(), &point(true), &options).unwrap().text;
+    let options = Options { namespace: Some("1e3".to_owned()), ..named("yes") };
+    let text = export(&Scenario::default(), &point(true), &options).unwrap().files.remove(0).text;
     assert!(text.contains("name: 'yes'\n") && text.contains("namespace: '1e3'\n"), "{text}");
 }
 
 #[test]
 fn images_without_a_version_say_which_one_they_hold() {
-    let image = |image: &str| DgdrOptions { image: Some(image.to_owned()), ..DgdrOptions::default() };
+    let image = |image: &str| Options { image: Some(image.to_owned()), ..Options::default() };
     let manifest =
         export(&Scenario::default(), &point(true), &image("registry.example.org/planner:latest")).unwrap();
     assert_eq!(parsed(&manifest)["spec"]["runtimeVersionOverride"], "1.6.1");
@@ -310,10 +310,8 @@ fn images_without_a_version_say_which_one_they_hold() {
 
 #[test]
 fn a_link_cannot_break_out_of_its_comment() {
-    let options = DgdrOptions {
-        link: Some("?v=1\nkind: Secret\u{2028}x: y\u{85}z: y".to_owned()),
-        ..DgdrOptions::default()
-    };
+    let options =
+        Options { link: Some("?v=1\nkind: Secret\u{2028}x: y\u{85}z: y".to_owned()), ..Options::default() };
     let manifest = export(&Scenario::default(), &point(true), &options).unwrap();
     assert_eq!(parsed(&manifest)["kind"], "DynamoGraphDeploymentRequest");
     assert_eq!(parsed(&manifest).as_object().unwrap().len(), 4);
@@ -325,18 +323,18 @@ fn newer_fields_are_known_where_they_exist() {
     mutate(&mut document, "spec.features.kvRouter", Some(json!({"enabled": true})));
     mutate(&mut document, "spec.overrides", Some(json!({"trustRemoteCode": true})));
     let text = serde_yaml::to_string(&document).unwrap();
-    assert_eq!(validate_dgdr(&text, Dynamo::V1_6), vec![]);
+    assert_eq!(validate(&text, Dynamo::V1_6), vec![]);
     let paths =
         [("spec.features.kvRouter", "unknown-field"), ("spec.overrides.trustRemoteCode", "unknown-field")];
-    assert_eq!(rules(&validate_dgdr(&text, Dynamo::V1_5)), paths);
+    assert_eq!(rules(&validate(&text, Dynamo::V1_5)), paths);
 }
 
 #[test]
 fn other_kinds_are_named() {
     let other = AIRLINE.replace("v1beta1", "v1alpha1");
-    assert_eq!(rules(&validate_dgdr(&other, Dynamo::V1_6)), [("apiVersion", "identity")]);
+    assert_eq!(rules(&validate(&other, Dynamo::V1_6)), [("apiVersion", "identity")]);
     assert_eq!(
-        rules(&validate_dgdr("kind: Pod", Dynamo::V1_6)),
+        rules(&validate("kind: Pod", Dynamo::V1_6)),
         [("apiVersion", "identity"), ("kind", "identity")]
     );
 }
@@ -348,7 +346,7 @@ proptest! {
     fn no_text_makes_the_checks_fail(cut in 0..AIRLINE.len(), insert in "[ -~\\n\\t\u{1}é]{0,12}") {
         if AIRLINE.is_char_boundary(cut) {
             let text = format!("{}{insert}{}", &AIRLINE[..cut], &AIRLINE[cut..]);
-            for check in validate_dgdr(&text, Dynamo::V1_6).into_iter().chain(validate_dgdr(&insert, Dynamo::V1_5)) {
+            for check in validate(&text, Dynamo::V1_6).into_iter().chain(validate(&insert, Dynamo::V1_5)) {
                 prop_assert!(!check.message.is_empty());
             }
         }
@@ -361,7 +359,7 @@ proptest! {
         let mut left = at;
         replace(&mut document, &mut left, &values[kind]);
         let text = serde_yaml::to_string(&document).unwrap();
-        validate_dgdr(&text, Dynamo::V1_6);
+        validate(&text, Dynamo::V1_6);
     }
 }
 

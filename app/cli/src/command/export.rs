@@ -1,7 +1,7 @@
 //! `configurator export`.
 
 use engine::catalog::Catalog;
-use engine::manifest::{Check, DgdrOptions, Severity, dgdr};
+use engine::manifest::{Check, Format, Manifest, Options, Selection, write};
 use engine::text;
 use serde::Serialize;
 
@@ -13,22 +13,10 @@ use crate::report::{Failure, Report, json};
 
 #[derive(Serialize)]
 struct Json<'a> {
-    name: &'a str,
-    file_name: &'a str,
-    text: &'a str,
-    kubectl: &'a str,
-    inspect: &'a str,
-    checks: Vec<Finding<'a>>,
+    #[serde(flatten)]
+    manifest: &'a Manifest,
     link: &'a str,
     data: &'a str,
-}
-
-#[derive(Serialize)]
-struct Finding<'a> {
-    path: &'a str,
-    rule: &'a str,
-    severity: &'static str,
-    message: &'a str,
 }
 
 pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
@@ -55,38 +43,24 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
         ));
     };
     let link = answer.link();
-    let options = DgdrOptions {
+    let options = Options {
         name: args.name.clone(),
         namespace: args.namespace.clone(),
         release: args.dynamo,
         image: args.image.clone(),
         auto_apply: args.auto_apply,
         link: Some(link.clone()),
+        ..Options::default()
     };
-    let manifest = dgdr(&asked, &model, system, point, &options).map_err(|checks| refusal(&checks))?;
+    let selection = Selection { scenario: &asked, model: &model, system, decode_system: None, point };
+    let manifest = write(Format::Dgdr, &selection, &options).map_err(|checks| refusal(&checks))?;
     if args.output.json {
-        let whole = Json {
-            name: &manifest.name,
-            file_name: &manifest.file_name,
-            text: &manifest.text,
-            kubectl: &manifest.kubectl,
-            inspect: &manifest.inspect,
-            checks: manifest.checks.iter().map(finding).collect(),
-            link: &link,
-            data: &answer.data,
-        };
+        let whole = Json { manifest: &manifest, link: &link, data: &answer.data };
         return Ok(Report::new(json(&whole)?, answer.notes, true));
     }
     answer.notes.extend(manifest.checks.iter().map(line));
-    Ok(Report::new(manifest.text, answer.notes, true))
-}
-
-fn finding(check: &Check) -> Finding<'_> {
-    let severity = match check.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    Finding { path: &check.path, rule: check.rule, severity, message: &check.message }
+    let text = manifest.files.into_iter().map(|file| file.text).collect();
+    Ok(Report::new(text, answer.notes, true))
 }
 
 fn line(check: &Check) -> String {

@@ -1,7 +1,7 @@
 //! Give it to Kubernetes: the manifest of the point shown in full.
 
 use engine::catalog::Catalog;
-use engine::manifest::{Check, DgdrOptions, Dynamo, Manifest, dgdr};
+use engine::manifest::{Check, Dynamo, Format, Manifest, Options as Wanted, Selection, write};
 use engine::text;
 use leptos::prelude::*;
 
@@ -23,13 +23,13 @@ pub(crate) fn Export() -> impl IntoView {
     let blocked = Signal::derive(move || manifest.with(|manifest| !matches!(manifest, Some(Ok(_)))));
     let yaml = move || {
         manifest.with_untracked(|manifest| match manifest {
-            Some(Ok(manifest)) => manifest.text.clone(),
+            Some(Ok(manifest)) => manifest.files[0].text.clone(),
             _ => String::new(),
         })
     };
     let download = move |_| {
         if let Some(Ok(manifest)) = manifest.get_untracked() {
-            clipboard::save(&manifest.file_name, "application/yaml", &manifest.text);
+            clipboard::save(&manifest.files[0].name, "application/yaml", &manifest.files[0].text);
         }
     };
     view! {
@@ -60,13 +60,14 @@ fn build(page: Page, name: &str, release: Dynamo) -> Outcome {
     // The deployment of a pick has the pick's own backend and system.
     let asked = shown.scenario.at(&shown.place(point));
     let (model, system) = (asked.spec(catalog)?, catalog.system(&asked.system)?);
-    let options = DgdrOptions {
+    let options = Wanted {
         name: (!name.trim().is_empty()).then(|| name.trim().to_owned()),
         release,
         link: Some(share_link(page)),
-        ..DgdrOptions::default()
+        ..Wanted::default()
     };
-    Some(dgdr(&asked, &model, system, point, &options))
+    let selection = Selection { scenario: &asked, model: &model, system, decode_system: None, point };
+    Some(write(Format::Dgdr, &selection, &options))
 }
 
 /// The link to this answer, without the screen.
@@ -79,7 +80,7 @@ fn share_link(page: Page) -> String {
 fn sheet(outcome: Outcome) -> impl IntoView {
     match outcome {
         Some(Ok(manifest)) => {
-            let lines = manifest.text.lines().map(line).collect_view();
+            let lines = manifest.files[0].text.lines().map(line).collect_view();
             view! { <pre class="yaml" tabindex="0" role="region" aria-label="YAML"><code>{lines}</code></pre> }.into_any()
         }
         Some(Err(_)) => view! { <p class="empty">"No manifest: the checks say why."</p> }.into_any(),
@@ -169,8 +170,8 @@ fn Checks(manifest: Memo<Outcome>) -> impl IntoView {
 fn Commands(manifest: Memo<Outcome>) -> impl IntoView {
     let page = use_page();
     let blocked = Signal::derive(move || manifest.with(|manifest| !matches!(manifest, Some(Ok(_)))));
-    let read = move |manifest: &Outcome, field: fn(&Manifest) -> &String| match manifest {
-        Some(Ok(manifest)) => field(manifest).clone(),
+    let read = move |manifest: &Outcome, at: usize| match manifest {
+        Some(Ok(manifest)) => manifest.commands[at].text.clone(),
         _ => String::new(),
     };
     let link = Memo::new(move |_| share_link(page));
@@ -178,13 +179,13 @@ fn Commands(manifest: Memo<Outcome>) -> impl IntoView {
         <div class:hidden=move || blocked.get()>
             <h2>"Apply it"</h2>
             <div class="command">
-                <code>{move || manifest.with(|manifest| read(manifest, |manifest| &manifest.kubectl))}</code>
-                <CopyButton label="Copy command" text=move || manifest.with_untracked(|manifest| read(manifest, |manifest| &manifest.kubectl))/>
+                <code>{move || manifest.with(|manifest| read(manifest, 0))}</code>
+                <CopyButton label="Copy command" text=move || manifest.with_untracked(|manifest| read(manifest, 0))/>
             </div>
             <h2>"See what came of it"</h2>
             <div class="command">
-                <code>{move || manifest.with(|manifest| read(manifest, |manifest| &manifest.inspect))}</code>
-                <CopyButton label="Copy command" text=move || manifest.with_untracked(|manifest| read(manifest, |manifest| &manifest.inspect))/>
+                <code>{move || manifest.with(|manifest| read(manifest, 1))}</code>
+                <CopyButton label="Copy command" text=move || manifest.with_untracked(|manifest| read(manifest, 1))/>
             </div>
         </div>
         <h2>"Share the answer"</h2>

@@ -1,6 +1,6 @@
 //! Comments and quotes for YAML that serde wrote: block mappings of scalars, two spaces a level.
 
-use super::yaml::join;
+use crate::manifest::yaml::join;
 
 /// Why a line has its value, by path.
 pub(super) type Comments = Vec<(&'static str, String)>;

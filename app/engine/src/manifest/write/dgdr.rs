@@ -3,61 +3,35 @@
 //! It is a request: it says what is to be served and on what, and Dynamo's profiler chooses the layout again.
 
 use super::annotate::{Comments, annotate};
-use super::names::{image_version, request_name};
 use super::request::{Features, Hardware, Load, Metadata, Number, Planner, Request, Spec, Targets};
-use super::rules::{API_VERSION, KIND, validate_dgdr};
-use super::sku::{gpu_sku, vram_mb};
-use super::{Check, Dynamo, Manifest};
+use super::{Command, File, Manifest, Options, Selection};
 use crate::custom::UNNAMED;
 use crate::format::{ms, rate, typed};
-use crate::model::ModelSpec;
+use crate::manifest::check::{DGDR_API_VERSION, DGDR_KIND, validate};
+use crate::manifest::names::{image_version, request_name};
+use crate::manifest::sku::{gpu_sku, vram_mb};
+use crate::manifest::{Check, Dynamo};
 use crate::scenario::{EngineOptions, Goal, QuantChoice, Scenario};
-use crate::system::SystemSpec;
 use crate::text::{layout_short, layout_total, serving};
 use crate::view::Point;
 
-/// What the user decides at export.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DgdrOptions {
-    /// Name of the request; none derives one from the model.
-    pub name: Option<String>,
-    /// Namespace; none leaves it to the command.
-    pub namespace: Option<String>,
-    /// Release of Dynamo in the cluster.
-    pub release: Dynamo,
-    /// Profiler image; none takes the published one of the release.
-    pub image: Option<String>,
-    /// Deploy the outcome at once instead of leaving it for review.
-    pub auto_apply: bool,
-    /// Link to the question, noted in the manifest.
-    pub link: Option<String>,
-}
-
 /// Writes the request for a selected point, or says what keeps it back.
-pub fn dgdr(
-    scenario: &Scenario,
-    model: &ModelSpec,
-    system: &SystemSpec,
-    point: &Point,
-    options: &DgdrOptions,
-) -> Result<Manifest, Vec<Check>> {
+pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Manifest, Vec<Check>> {
+    let &Selection { scenario, model, system, point, .. } = selection;
     let release = options.release;
-    let (mut checks, sku) = possible(scenario, model, system, options);
+    let (mut checks, sku) = possible(selection, options);
     let Some(gpu_sku) = sku.filter(|_| checks.is_empty()) else {
         return Err(checks);
     };
     let name = options.name.clone().unwrap_or_else(|| request_name(model.short_name()));
-    let image = options
-        .image
-        .clone()
-        .unwrap_or_else(|| format!("nvcr.io/nvidia/ai-dynamo/dynamo-planner:{}", release.tag()));
+    let image = options.image.clone().unwrap_or_else(|| options.released_image("dynamo-planner"));
     let total_gpus = match scenario.goal {
         Goal::Gpus(budget) => budget,
         Goal::RequestRate(_) | Goal::Concurrency(_) => point.gpus_used,
     };
     let request = Request {
-        api_version: API_VERSION,
-        kind: KIND,
+        api_version: DGDR_API_VERSION,
+        kind: DGDR_KIND,
         metadata: Metadata { name: &name, namespace: options.namespace.as_deref() },
         spec: Spec {
             model: &model.id,
@@ -81,7 +55,7 @@ pub fn dgdr(
         vec![Check::error("", "yaml", format!("The request cannot be written: {error}."))]
     })?;
     let text = annotate(&yaml, &header(point, options), &comments(scenario, point, options));
-    checks = validate_dgdr(&text, release);
+    checks = validate(&text, release);
     if checks.iter().any(Check::is_error) {
         return Err(checks);
     }
@@ -89,24 +63,24 @@ pub fn dgdr(
     let file_name = format!("{name}.yaml");
     let place = options.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"));
     Ok(Manifest {
-        kubectl: format!("kubectl apply -f {file_name}"),
-        inspect: format!(
-            "kubectl get dgdr {name}{place} -o jsonpath='{{.status.profilingResults.selectedConfig}}'"
-        ),
+        commands: vec![
+            Command { label: "Apply it".to_owned(), text: format!("kubectl apply -f {file_name}") },
+            Command {
+                label: "See what came of it".to_owned(),
+                text: format!(
+                    "kubectl get dgdr {name}{place} -o jsonpath='{{.status.profilingResults.selectedConfig}}'"
+                ),
+            },
+        ],
         name,
-        file_name,
-        text,
+        files: vec![File { name: file_name, text, reasons: Vec::new() }],
         checks,
     })
 }
 
 /// What no request can say, and the name of the GPU where there is one.
-fn possible(
-    scenario: &Scenario,
-    model: &ModelSpec,
-    system: &SystemSpec,
-    options: &DgdrOptions,
-) -> (Vec<Check>, Option<&'static str>) {
+fn possible(selection: &Selection<'_>, options: &Options) -> (Vec<Check>, Option<&'static str>) {
+    let &Selection { scenario, model, system, .. } = selection;
     let mut checks = Vec::new();
     let path = "spec.hardware.gpuSku";
     if let Some(decode) = scenario.decode_system.as_ref().filter(|&decode| *decode != scenario.system) {
@@ -192,7 +166,7 @@ fn planner(scenario: &Scenario, point: &Point, total_gpus: u32) -> Planner {
     }
 }
 
-fn header(point: &Point, options: &DgdrOptions) -> Vec<String> {
+fn header(point: &Point, options: &Options) -> Vec<String> {
     let mut lines = vec![
         format!(
             "A request to NVIDIA Dynamo {}: model, SLO, workload, hardware and backend.",
@@ -212,7 +186,7 @@ fn header(point: &Point, options: &DgdrOptions) -> Vec<String> {
     lines
 }
 
-fn comments(scenario: &Scenario, point: &Point, options: &DgdrOptions) -> Comments {
+fn comments(scenario: &Scenario, point: &Point, options: &Options) -> Comments {
     let budget = match scenario.goal {
         Goal::Gpus(_) => "The GPU budget.".to_owned(),
         Goal::RequestRate(_) | Goal::Concurrency(_) => "GPUs of the selected point.".to_owned(),

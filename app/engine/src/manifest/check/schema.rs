@@ -5,12 +5,12 @@
 
 use serde_json::{Map, Value};
 
-use super::names::semver_core;
-use super::yaml::join;
-use super::{Check, Dynamo};
+use crate::manifest::names::semver_core;
+use crate::manifest::yaml::join;
+use crate::manifest::{Check, Dynamo};
 
-const SCHEMA: &str = include_str!("../../schema/dgdr.v1beta1.json");
-const SINCE_1_6: &str = include_str!("../../schema/dgdr.v1beta1.since-1.6.json");
+const SCHEMA: &str = include_str!("../../../schema/dgdr.v1beta1.json");
+const SINCE_1_6: &str = include_str!("../../../schema/dgdr.v1beta1.since-1.6.json");
 
 const SEMVER: &str = r"^(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})$";
 const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
@@ -257,7 +257,7 @@ mod tests {
         assert!(found.iter().all(|pattern| [SEMVER, QUANTITY].contains(pattern)), "{found:?}");
     }
 
-    fn rules(spec: &Value) -> Vec<(String, &'static str)> {
+    fn rules(spec: &Value) -> Vec<(String, std::borrow::Cow<'static, str>)> {
         let document = json!({"apiVersion": "a", "kind": "k", "metadata": {"anything": 1}, "spec": spec});
         check(&document, Dynamo::V1_6).into_iter().map(|check| (check.path, check.rule)).collect()
     }
@@ -272,13 +272,16 @@ mod tests {
         let at = "spec.overrides.profilingJob.template.spec.containers.0.resources";
         assert_eq!(
             rules(&container(json!({"limits": {"memory": "64GB"}}))),
-            [(format!("{at}.limits.memory"), "pattern")]
+            [(format!("{at}.limits.memory"), "pattern".into())]
         );
         assert_eq!(
             rules(&container(json!({"limits": {"cpu": 1.5}}))),
-            [(format!("{at}.limits.cpu"), "type")]
+            [(format!("{at}.limits.cpu"), "type".into())]
         );
-        assert_eq!(rules(&container(json!({"limit": {}}))), [(format!("{at}.limit"), "unknown-field")]);
+        assert_eq!(
+            rules(&container(json!({"limit": {}}))),
+            [(format!("{at}.limit"), "unknown-field".into())]
+        );
     }
 
     #[test]
@@ -286,13 +289,13 @@ mod tests {
         let hardware = |value: Value| json!({"model": "m", "hardware": {"totalGpus": value}});
         assert_eq!(rules(&hardware(json!(32))), vec![]);
         for value in [json!("32"), json!(32.5), json!([]), json!(true)] {
-            assert_eq!(rules(&hardware(value)), [("spec.hardware.totalGpus".to_owned(), "type")]);
+            assert_eq!(rules(&hardware(value)), [("spec.hardware.totalGpus".to_owned(), "type".into())]);
         }
         assert_eq!(
             rules(&hardware(json!(3_000_000_000_u64))),
-            [("spec.hardware.totalGpus".to_owned(), "range")]
+            [("spec.hardware.totalGpus".to_owned(), "range".into())]
         );
-        assert_eq!(rules(&json!({})), [("spec.model".to_owned(), "required")]);
+        assert_eq!(rules(&json!({})), [("spec.model".to_owned(), "required".into())]);
         assert_eq!(check(&json!({}), Dynamo::V1_5).len(), 4);
     }
 

@@ -2,27 +2,24 @@
 
 use serde_json::Value;
 
-use super::names::{
+use super::{planner, schema};
+use crate::manifest::names::{
     MAX_REQUEST_NAME, image_version, is_dns_1035_label, is_dns_1123_label, is_dns_1123_subdomain, semver_core,
 };
-use super::yaml::join;
-use super::{Check, Dynamo, Severity, planner, schema, yaml};
+use crate::manifest::yaml::join;
+use crate::manifest::{Check, Dynamo};
 
-pub(super) const API_VERSION: &str = "nvidia.com/v1beta1";
-pub(super) const KIND: &str = "DynamoGraphDeploymentRequest";
+pub(in crate::manifest) const API_VERSION: &str = "nvidia.com/v1beta1";
+pub(in crate::manifest) const KIND: &str = "DynamoGraphDeploymentRequest";
 
-/// Checks a request as the cluster, its operator and the profiler of this release would; errors first.
-pub fn validate_dgdr(text: &str, release: Dynamo) -> Vec<Check> {
-    let document = match yaml::read(text) {
-        Ok(document) => document,
-        Err(check) => return vec![check],
-    };
+/// Checks a request as the cluster, its operator and the profiler of this release would.
+pub(super) fn check(document: &Value, release: Dynamo) -> Vec<Check> {
     let mut checks = Vec::new();
-    if !identity(&document, &mut checks) {
+    if !identity(document, &mut checks) {
         return checks;
     }
-    checks.extend(schema::check(&document, release));
-    metadata(&document, &mut checks);
+    checks.extend(schema::check(document, release));
+    metadata(document, &mut checks);
     if let Some(spec) = document.get("spec").filter(|spec| spec.is_object()) {
         engine(spec, release, &mut checks);
         load(spec, &mut checks);
@@ -32,7 +29,6 @@ pub fn validate_dgdr(text: &str, release: Dynamo) -> Vec<Check> {
         let version = runtime_version(spec).unwrap_or_else(|| semver_core(release.tag()).unwrap_or_default());
         planner::check(spec, version, &mut checks);
     }
-    checks.sort_by_key(|check| check.severity != Severity::Error);
     checks
 }
 

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Check;
-use super::yaml::join;
+use crate::manifest::Check;
+use crate::manifest::yaml::join;
 
 const PATH: &str = "spec.features.planner";
 

@@ -1,0 +1,21 @@
+//! Whether a cluster would take a manifest, and whether it would do what it says.
+
+mod schema;
+mod planner;
+mod dgdr;
+
+pub(super) use dgdr::{API_VERSION as DGDR_API_VERSION, KIND as DGDR_KIND};
+
+use super::yaml;
+use super::{Check, Dynamo, Severity};
+
+/// Checks a manifest as the cluster, its operator, the profiler and the planner of this release would; errors first.
+pub fn validate(text: &str, release: Dynamo) -> Vec<Check> {
+    let document = match yaml::read(text) {
+        Ok(document) => document,
+        Err(check) => return vec![check],
+    };
+    let mut checks = dgdr::check(&document, release);
+    checks.sort_by_key(|check| check.severity != Severity::Error);
+    checks
+}
