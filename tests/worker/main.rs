@@ -3,3 +3,4 @@
 mod site;
 mod host;
 mod session;
+mod papers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine::coverage::Atlas;
 use engine::link;
+use engine::manifest::Options;
 use engine::scenario::{Place, Scenario};
 use engine::view::Point;
 use gloo::timers::callback::Timeout;
@@ -12,8 +13,10 @@ use perf_data::Index;
 
 use crate::draw::palette::Palette;
 use crate::services::engine::{Engine, Phase};
+use crate::services::papers::Papers;
 use crate::services::theme::{self, Theme};
 use crate::services::{location, packs, screen};
+use crate::view_model::export::Tab;
 use crate::view_model::fragment::{Fragment, Screen};
 use crate::view_model::key;
 use crate::view_model::shown::{Shown, show};
@@ -53,6 +56,12 @@ pub(crate) struct Page {
     pub(crate) held: RwSignal<bool>,
     /// The screen.
     pub(crate) screen: RwSignal<Screen>,
+    /// The tab of the export screen.
+    pub(crate) tab: RwSignal<Tab>,
+    /// What was decided there.
+    pub(crate) options: RwSignal<Options>,
+    /// Who writes manifests.
+    pub(crate) papers: Papers,
     /// Price of a GPU-hour, once typed.
     pub(crate) price: RwSignal<Option<f64>>,
     /// Configurations set aside.
@@ -77,6 +86,10 @@ pub(crate) struct Page {
     pub(crate) first_paint: StoredValue<Option<String>>,
     committed: StoredValue<String>,
     pending: StoredValue<Option<Timeout>, LocalStorage>,
+}
+
+fn tab_of(word: Option<&str>) -> Tab {
+    word.and_then(Tab::from_word).unwrap_or_default()
 }
 
 /// The state of the page.
@@ -115,6 +128,9 @@ impl Page {
             hovered: RwSignal::new(None),
             held: RwSignal::new(false),
             screen: RwSignal::new(fragment.screen),
+            tab: RwSignal::new(tab_of(fragment.tab.as_deref())),
+            options: RwSignal::new(Options::default()),
+            papers: Papers::new(),
             price: RwSignal::new(None),
             pins: RwSignal::new(Vec::new()),
             index: RwSignal::new(None),
@@ -183,8 +199,26 @@ impl Page {
     /// The state as an address: query and fragment.
     pub(crate) fn address(self) -> String {
         let scenario = self.scenario.get();
-        let fragment = Fragment { screen: self.screen.get(), point: self.selected.get() };
+        let fragment =
+            Fragment { screen: self.screen.get(), tab: self.tab_word(), point: self.selected.get() };
         format!("?{}{}", link::write(&scenario, self.data_of(&scenario).as_deref()), fragment.write())
+    }
+
+    /// Query and fragment that lead to the point shown in full, on the chart.
+    pub(crate) fn point_address(self) -> String {
+        let scenario = self.scenario.get();
+        let point = self.shown.get().and_then(|shown| {
+            let point = shown.view.points.get(self.focus.get()?)?;
+            Some(key::key(&shown, point))
+        });
+        let fragment = Fragment { point, ..Fragment::default() };
+        format!("?{}{}", link::write(&scenario, self.data_of(&scenario).as_deref()), fragment.write())
+    }
+
+    /// The tab of the screen, where it is not the first.
+    fn tab_word(self) -> Option<String> {
+        let tab = self.tab.get();
+        (self.screen.get() == Screen::Export && tab != Tab::default()).then(|| tab.word().to_owned())
     }
 
     fn address_untracked(self) -> String {
@@ -247,6 +281,7 @@ impl Page {
         self.notices.set(parsed.notices.iter().map(engine::text::notice).collect());
         self.edit(|now| *now = parsed.scenario);
         self.selected.set(fragment.point);
+        self.tab.set(tab_of(fragment.tab.as_deref()));
         self.screen.set(fragment.screen);
         self.committed.set_value(self.address_untracked());
     }

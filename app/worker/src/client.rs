@@ -7,17 +7,14 @@ use std::rc::{Rc, Weak};
 
 use engine::scenario::Scenario;
 use engine::view::Candidate;
-use gloo::events::EventListener;
 use gloo::storage::{SessionStorage, Storage};
 use gloo::timers::callback::Timeout;
-use js_sys::{Array, ArrayBuffer, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, MessageEvent, Worker};
 
 use crate::codec;
 use crate::protocol::{Reply, Request, SearchId};
 use crate::reading::Texts;
 use crate::session::{Session, Step};
+use crate::thread::{Signal, Thread};
 
 /// When a worker that has not said a word is reported.
 const PATIENCE_MS: u32 = 30_000;
@@ -38,17 +35,10 @@ struct Inner {
     running: RefCell<Option<Running>>,
 }
 
-/// A started worker and what listens to it; dropping it stops both.
+/// A started worker; dropping it stops it.
 struct Running {
-    worker: Worker,
-    _listeners: [EventListener; 3],
+    thread: Thread,
     _patience: Timeout,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.worker.terminate();
-    }
 }
 
 impl Client {
@@ -112,8 +102,8 @@ impl Inner {
             Ok(running) => {
                 self.running.replace(Some(running));
             }
-            Err(error) => {
-                let steps = self.session.borrow_mut().unsupported(describe(&error));
+            Err(why) => {
+                let steps = self.session.borrow_mut().unsupported(why);
                 self.perform(steps);
             }
         }
@@ -122,7 +112,7 @@ impl Inner {
     fn post(self: &Rc<Self>, request: &Request) {
         let sent = match codec::encode(request) {
             Ok(bytes) => match self.running.borrow().as_ref() {
-                Some(running) => post(&running.worker, &bytes).map_err(|error| describe(&error)),
+                Some(running) => running.thread.post(&bytes),
                 None => Err("no worker is running".to_owned()),
             },
             Err(error) => Err(error.to_string()),
@@ -144,12 +134,10 @@ impl Inner {
         }
     }
 
-    fn message(self: &Rc<Self>, data: &JsValue) {
-        let reply = match data.dyn_ref::<ArrayBuffer>() {
-            Some(buffer) => {
-                codec::decode::<Reply>(&Uint8Array::new(buffer).to_vec()).map_err(|error| error.to_string())
-            }
-            None => Err("not a message of this build".to_owned()),
+    fn hear(self: &Rc<Self>, signal: Signal) {
+        let reply = match signal {
+            Signal::Bytes(bytes) => codec::decode::<Reply>(&bytes).map_err(|error| error.to_string()),
+            Signal::Broke(why) => Err(why),
         };
         let steps = match reply {
             Ok(reply) => self.session.borrow_mut().reply(reply),
@@ -160,31 +148,13 @@ impl Inner {
 }
 
 impl Running {
-    fn start(url: &str, inner: &Weak<Inner>) -> Result<Self, JsValue> {
-        let worker = Worker::new(url)?;
-        let listener = |kind: &'static str, act: fn(&Rc<Inner>, &web_sys::Event)| {
-            let inner = Weak::clone(inner);
-            EventListener::new(&worker, kind, move |event| {
-                if let Some(inner) = inner.upgrade() {
-                    act(&inner, event);
-                }
-            })
-        };
-        let listeners = [
-            listener("message", |inner, event| {
-                if let Some(event) = event.dyn_ref::<MessageEvent>() {
-                    inner.message(&event.data());
-                }
-            }),
-            listener("messageerror", |inner, _| inner.message(&JsValue::NULL)),
-            listener("error", |inner, event| {
-                let why = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
-                let why =
-                    why.filter(|why| !why.is_empty()).unwrap_or_else(|| "its script did not load".to_owned());
-                let steps = inner.session.borrow_mut().broke(why);
-                inner.perform(steps);
-            }),
-        ];
+    fn start(url: &str, inner: &Weak<Inner>) -> Result<Self, String> {
+        let listening = Weak::clone(inner);
+        let thread = Thread::start(url, move |signal| {
+            if let Some(inner) = listening.upgrade() {
+                inner.hear(signal);
+            }
+        })?;
         let inner = Weak::clone(inner);
         let patience = Timeout::new(PATIENCE_MS, move || {
             if let Some(inner) = inner.upgrade() {
@@ -193,19 +163,6 @@ impl Running {
                 inner.perform(steps);
             }
         });
-        Ok(Self { worker, _listeners: listeners, _patience: patience })
-    }
-}
-
-/// Posts bytes without a second copy of them.
-fn post(worker: &Worker, bytes: &[u8]) -> Result<(), JsValue> {
-    let buffer = Uint8Array::from(bytes).buffer();
-    worker.post_message_with_transfer(&buffer, &Array::of1(&buffer))
-}
-
-fn describe(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => String::from(error.message()),
-        None => "the browser gave no reason".to_owned(),
+        Ok(Self { thread, _patience: patience })
     }
 }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortController, DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
-use worker::codec;
 use worker::host::{Event, Host, PACK_BUDGET, Resource};
 use worker::protocol::{Failure, Reply, Request, SearchId};
+use worker::{codec, inside};
 
 use crate::fetch;
 
@@ -33,11 +32,8 @@ struct Shell {
 
 /// Starts listening and says so.
 pub(crate) fn start() {
-    let Ok(scope) = js_sys::global().dyn_into::<DedicatedWorkerGlobalScope>() else {
-        web_sys::console::error_1(&"This program runs in a web worker only.".into());
-        return;
-    };
-    report_panics();
+    let Some(scope) = inside::scope() else { return };
+    inside::report_panics(crashed);
     let channel = match MessageChannel::new() {
         Ok(channel) => channel,
         Err(error) => wasm_bindgen::throw_val(error),
@@ -68,17 +64,13 @@ pub(crate) fn start() {
         }
     };
     EventListener::new(&scope, "message", on_message).forget();
-    post(&scope, &Host::ready());
+    inside::post(&scope, &Host::ready());
 }
 
 impl Shell {
     fn message(self: &Rc<Self>, data: &JsValue) {
-        let request = match data.dyn_ref::<ArrayBuffer>() {
-            Some(buffer) => {
-                codec::decode::<Request>(&Uint8Array::new(buffer).to_vec()).map_err(|error| error.to_string())
-            }
-            None => Err("the page sent something that is not bytes".to_owned()),
-        };
+        let request = inside::bytes(data)
+            .and_then(|bytes| codec::decode::<Request>(&bytes).map_err(|error| error.to_string()));
         match request {
             Ok(request) => {
                 if let Request::Search { id, .. } = request {
@@ -87,7 +79,7 @@ impl Shell {
                 let events = self.host.borrow_mut().handle(request);
                 self.perform(events);
             }
-            Err(why) => crashed(&self.scope, why),
+            Err(why) => inside::post(&self.scope, &crashed(why)),
         }
     }
 
@@ -105,7 +97,7 @@ impl Shell {
     fn perform(self: &Rc<Self>, events: Vec<Event>) {
         for event in events {
             match event {
-                Event::Reply(reply) => post(&self.scope, &reply),
+                Event::Reply(reply) => inside::post(&self.scope, &reply),
                 Event::Fetch { resource, fresh } => self.fetch(resource, fresh),
                 Event::Abandon(resource) => {
                     if let Some(controller) = self.fetches.borrow_mut().remove(&resource) {
@@ -147,29 +139,6 @@ impl Shell {
     }
 }
 
-fn post(scope: &DedicatedWorkerGlobalScope, reply: &Reply) {
-    match codec::encode(reply) {
-        Ok(bytes) => {
-            let buffer = Uint8Array::from(bytes.as_slice()).buffer();
-            if let Err(error) = scope.post_message_with_transfer(&buffer, &Array::of1(&buffer)) {
-                wasm_bindgen::throw_val(error);
-            }
-        }
-        Err(error) => wasm_bindgen::throw_str(&error.to_string()),
-    }
-}
-
-/// A panic becomes a message to the page before it becomes a line in the console.
-fn report_panics() {
-    std::panic::set_hook(Box::new(|info| {
-        let why = info.to_string();
-        web_sys::console::error_1(&why.as_str().into());
-        if let Ok(scope) = js_sys::global().dyn_into::<DedicatedWorkerGlobalScope>() {
-            crashed(&scope, why);
-        }
-    }));
-}
-
-fn crashed(scope: &DedicatedWorkerGlobalScope, why: String) {
-    post(scope, &Reply::Failed { id: CURRENT.get(), failure: Failure::Crashed { why } });
+fn crashed(why: String) -> Reply {
+    Reply::Failed { id: CURRENT.get(), failure: Failure::Crashed { why } }
 }

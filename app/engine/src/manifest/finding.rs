@@ -30,6 +30,11 @@ pub struct Check {
 }
 
 impl Check {
+    /// A name that the catalogue does not have.
+    pub fn unknown(path: &str, name: &str) -> Self {
+        Self::error(path, "unknown", format!("{name} is not in the catalogue. Choose one that is listed."))
+    }
+
     pub(super) fn error(path: impl Into<String>, rule: &'static str, message: impl Into<String>) -> Self {
         Self::new(path.into(), rule, Severity::Error, message.into())
     }

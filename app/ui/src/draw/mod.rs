@@ -3,6 +3,7 @@
 pub mod palette;
 mod pen;
 pub mod frontier;
+pub mod sheet;
 pub mod strip;
 
 pub use pen::{DrawError, UNITS};

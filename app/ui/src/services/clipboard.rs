@@ -29,16 +29,25 @@ fn copy_by_selection(text: &str) -> Option<bool> {
 
 /// Saves `text` as a file of the user.
 pub(crate) fn save(name: &str, mime: &str, text: &str) -> bool {
-    save_or_none(name, mime, text).is_some()
+    save_part(name, mime, &JsValue::from_str(text)).is_some()
 }
 
-fn save_or_none(name: &str, mime: &str, text: &str) -> Option<()> {
-    let document = web_sys::window()?.document()?;
+/// Saves `bytes` as a file of the user.
+pub(crate) fn save_bytes(name: &str, mime: &str, bytes: &[u8]) -> bool {
+    save_part(name, mime, &js_sys::Uint8Array::from(bytes)).is_some()
+}
+
+fn save_part(name: &str, mime: &str, part: &JsValue) -> Option<()> {
     let options = BlobPropertyBag::new();
     options.set_type(mime);
-    let parts = js_sys::Array::of1(&JsValue::from_str(text));
-    let blob = Blob::new_with_str_sequence_and_options(&parts, &options).ok()?;
-    let url = Url::create_object_url_with_blob(&blob).ok()?;
+    let parts = js_sys::Array::of1(part);
+    save_blob(name, &Blob::new_with_blob_sequence_and_options(&parts, &options).ok()?)
+}
+
+/// Saves what the browser made.
+pub(crate) fn save_blob(name: &str, blob: &Blob) -> Option<()> {
+    let document = web_sys::window()?.document()?;
+    let url = Url::create_object_url_with_blob(blob).ok()?;
     let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
     anchor.set_href(&url);
     anchor.set_download(name);

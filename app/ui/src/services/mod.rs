@@ -6,6 +6,7 @@ pub(crate) mod files;
 mod fine;
 pub(crate) mod location;
 pub(crate) mod packs;
+pub(crate) mod papers;
 pub(crate) mod screen;
 pub(crate) mod surface;
 pub(crate) mod theme;

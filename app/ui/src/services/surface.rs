@@ -8,6 +8,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, ResizeObserver, ResizeObserverEntry};
 
+use super::clipboard;
 use super::fine::Fine;
 use crate::draw::{DrawError, UNITS};
 
@@ -21,6 +22,15 @@ pub(crate) fn paint(
     draw: impl FnOnce(&DrawingArea<Surface, Shift>) -> Result<(), DrawError<Surface>>,
 ) {
     let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
+    paint_scaled(canvas, size, ratio, draw);
+}
+
+fn paint_scaled(
+    canvas: &HtmlCanvasElement,
+    size: (f64, f64),
+    ratio: f64,
+    draw: impl FnOnce(&DrawingArea<Surface, Shift>) -> Result<(), DrawError<Surface>>,
+) {
     // Setting the size also clears the canvas and resets its transform.
     canvas.set_width((size.0 * ratio).round() as u32);
     canvas.set_height((size.1 * ratio).round() as u32);
@@ -38,6 +48,27 @@ pub(crate) fn paint(
     if let Err(error) = draw(&Fine { inner: backend, size: units }.into_drawing_area()) {
         web_sys::console::error_1(&JsValue::from_str(&error.to_string()));
     }
+}
+
+/// Draws on a canvas that nobody sees and saves it as a PNG of twice `size`; false when the browser cannot.
+pub(crate) fn save_png(
+    name: &str,
+    size: (f64, f64),
+    draw: impl FnOnce(&DrawingArea<Surface, Shift>) -> Result<(), DrawError<Surface>>,
+) -> bool {
+    let canvas = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.create_element("canvas").ok())
+        .and_then(|element| element.dyn_into::<HtmlCanvasElement>().ok());
+    let Some(canvas) = canvas else { return false };
+    paint_scaled(&canvas, size, 2.0, draw);
+    let name = name.to_owned();
+    let saved = Closure::once_into_js(move |blob: JsValue| {
+        if let Ok(blob) = blob.dyn_into::<web_sys::Blob>() {
+            clipboard::save_blob(&name, &blob);
+        }
+    });
+    canvas.to_blob(saved.unchecked_ref()).is_ok()
 }
 
 /// The size of an element in CSS pixels, followed while it changes.

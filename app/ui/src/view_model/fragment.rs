@@ -40,6 +40,8 @@ impl Screen {
 pub struct Fragment {
     /// The screen.
     pub screen: Screen,
+    /// Name of a tab of the screen; none is the first.
+    pub tab: Option<String>,
     /// Name of the selected point; none follows the best.
     pub point: Option<String>,
 }
@@ -48,19 +50,25 @@ impl Fragment {
     /// Reads a fragment, with or without `#`; anything unknown is ignored.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('#').unwrap_or(text);
-        let (word, point) = text.split_once(':').map_or((text, None), |(word, point)| (word, Some(point)));
+        let (place, point) = text.split_once(':').map_or((text, None), |(place, point)| (place, Some(point)));
+        let (word, tab) = place.split_once('.').map_or((place, None), |(word, tab)| (word, Some(tab)));
         let screen = Screen::ALL.into_iter().find(|screen| screen.word() == word).unwrap_or_default();
         let legal = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
-        let point = point.filter(|point| !point.is_empty() && point.chars().all(legal)).map(str::to_owned);
-        Self { screen, point }
+        let named = |text: &&str| !text.is_empty() && text.chars().all(legal);
+        Self {
+            screen,
+            tab: tab.filter(named).map(str::to_owned),
+            point: point.filter(named).map(str::to_owned),
+        }
     }
 
     /// Writes it, with `#`; empty when there is nothing to say.
     pub fn write(&self) -> String {
+        let tab = self.tab.as_ref().map_or_else(String::new, |tab| format!(".{tab}"));
         match (&self.point, self.screen) {
             (None, Screen::Explore) => String::new(),
-            (None, screen) => format!("#{}", screen.word()),
-            (Some(point), screen) => format!("#{}:{point}", screen.word()),
+            (None, screen) => format!("#{}{tab}", screen.word()),
+            (Some(point), screen) => format!("#{}{tab}:{point}", screen.word()),
         }
     }
 }
@@ -73,7 +81,9 @@ mod tests {
     fn fragments_come_back() {
         for screen in Screen::ALL {
             for point in [None, Some("d10.tp2.b1-12.tp1.b64".to_owned())] {
-                let fragment = Fragment { screen, point };
+                let fragment = Fragment { screen, tab: None, point };
+                assert_eq!(Fragment::parse(&fragment.write()), fragment);
+                let fragment = Fragment { screen: Screen::Export, tab: Some("llm-d".to_owned()), ..fragment };
                 assert_eq!(Fragment::parse(&fragment.write()), fragment);
             }
         }

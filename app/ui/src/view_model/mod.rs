@@ -16,6 +16,8 @@ pub mod best;
 pub mod table;
 pub mod fragment;
 pub mod shown;
+pub mod export;
+pub mod figures;
 
 #[cfg(test)]
 pub(crate) mod fixture;
