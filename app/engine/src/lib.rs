@@ -32,6 +32,7 @@ pub mod view;
 pub mod reference;
 pub mod search;
 pub mod searches;
+pub mod gap;
 pub mod afd;
 pub mod coverage;
 pub mod estimate;

@@ -4,6 +4,10 @@
 //! never fails: what is not understood keeps its default and becomes a notice. A number that can be read but
 //! makes no sense is kept, and refused later with a message, so that nobody loses what they typed.
 
+mod layout;
+
+pub use layout::{Pointed, layout_name, parse_layout, place_suffix, pointed};
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

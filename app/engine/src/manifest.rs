@@ -18,3 +18,4 @@ pub use write::{
     Command, DgdApi, Extras, File, Format, Manifest, ModelCache, Options, PlannerUse, Selection, Strategy,
     write,
 };
+pub use yaml::decode;

@@ -41,6 +41,11 @@ impl Parallel {
         self.tp * self.pp * self.dp * self.cp
     }
 
+    /// GPUs of one worker; none when they cannot be counted.
+    pub fn checked_gpus(self) -> Option<u32> {
+        self.tp.checked_mul(self.pp)?.checked_mul(self.dp)?.checked_mul(self.cp)
+    }
+
     /// The label of the reference system, such as `tp4pp1dp1etp1ep1`.
     pub fn group_label(self) -> String {
         let Self { tp, pp, dp, moe_tp, moe_ep, cp } = self;

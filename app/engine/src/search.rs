@@ -2,10 +2,12 @@
 
 mod encode;
 mod explain;
+mod price;
 mod probe;
 mod refine;
 
 pub use encode::worker as encoder_worker;
+pub use price::{Cut, PriceError, Priced, price, price_limits};
 pub use probe::probe;
 
 use crate::backend::Backend;
@@ -223,18 +225,20 @@ pub fn layouts(problem: &Problem) -> Vec<(WorkerRole, Parallel)> {
             }
         };
         if wanted {
-            let Side { system, precision, wide, .. } = side(problem, role);
-            let backend = problem.scenario.backend;
             let partner = problem.decode.as_ref().filter(|_| role != WorkerRole::Agg);
             let systems = std::iter::once(&problem.prefill).chain(partner).map(|side| &*side.system);
             let stages = space::stages(problem.model.family, &problem.scenario, systems);
-            let (model, system) = (&problem.model, system.as_ref());
-            let ground = Ground { model, system, backend, precision: *precision, wide };
-            let found = space::layouts(ground, role, stages);
+            let found = space::layouts(ground(problem, role), role, stages);
             out.extend(found.into_iter().map(|parallel| (role, parallel)));
         }
     }
     out
+}
+
+fn ground(problem: &Problem, role: WorkerRole) -> Ground<'_> {
+    let Side { system, precision, wide, .. } = side(problem, role);
+    let (model, backend) = (&problem.model, problem.scenario.backend);
+    Ground { model, system, backend, precision: *precision, wide }
 }
 
 fn side(problem: &Problem, role: WorkerRole) -> &Side {

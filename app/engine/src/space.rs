@@ -77,10 +77,24 @@ pub struct Ground<'a> {
     pub wide: &'a Coverage,
 }
 
+/// Whether prefill may split one sequence over several GPUs.
+fn splits_sequences(backend: Backend, role: WorkerRole, family: Family) -> bool {
+    backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(family)
+}
+
+/// Whether a worker can be laid out like this at all, whatever sizes a search tries.
+pub fn can_run(ground: Ground<'_>, role: WorkerRole, parallel: Parallel) -> bool {
+    let Ground { model, system, backend, precision, wide } = ground;
+    models::is_legal(model, parallel, precision.moe == Quant::Fp8Block)
+        && backend_allows(backend, parallel)
+        && (parallel.cp == 1 || splits_sequences(backend, role, model.family))
+        && (parallel.moe_ep <= system.gpus_per_node || wide.plan(role, parallel).is_some())
+}
+
 /// Layouts of one worker, in the order that breaks ties.
 pub fn layouts(ground: Ground<'_>, role: WorkerRole, stages: Stages) -> Vec<Parallel> {
     const SIZES: [u32; 5] = [1, 2, 4, 8, 16];
-    let Ground { model, system, backend, precision, wide } = ground;
+    let Ground { model, system, backend, wide, .. } = ground;
     let rack = matches!(system.id.as_str(), "gb200" | "gb300");
     let most = if model.has_expert_layout() || rack { 16 } else { 8 };
     let sizes = || SIZES.into_iter().filter(move |&size| size <= most);
@@ -96,10 +110,11 @@ pub fn layouts(ground: Ground<'_>, role: WorkerRole, stages: Stages) -> Vec<Para
     let fused: Vec<u32> = of_experts().collect();
     let (dps, eps) = (union(&fused, &ladder.dp), union(&fused, &ladder.ep));
     let gpus = union(&sizes().collect::<Vec<_>>(), &ladder.gpus);
-    let splits =
-        backend == Backend::Sglang && role != WorkerRole::Decode && has_context_parallel(model.family);
-    let cp: Vec<u32> = if splits { sizes().filter(|&cp| cp <= 8).collect() } else { one().collect() };
-    let blocks = precision.moe == Quant::Fp8Block;
+    let cp: Vec<u32> = if splits_sequences(backend, role, model.family) {
+        sizes().filter(|&cp| cp <= 8).collect()
+    } else {
+        one().collect()
+    };
     let mut out = Vec::new();
     for tp in sizes() {
         for &pp in pp {
@@ -110,11 +125,7 @@ pub fn layouts(ground: Ground<'_>, role: WorkerRole, stages: Stages) -> Vec<Para
                             let parallel = Parallel { tp, pp, dp, moe_tp, moe_ep, cp };
                             // Stages that the user opened come on top of the usual sizes.
                             let unit = if stages == Stages::Four { pp } else { 1 };
-                            let legal = gpus.contains(&(parallel.gpus() / unit))
-                                && models::is_legal(model, parallel, blocks)
-                                && backend_allows(backend, parallel)
-                                && (moe_ep <= system.gpus_per_node || wide.plan(role, parallel).is_some());
-                            if legal {
+                            if gpus.contains(&(parallel.gpus() / unit)) && can_run(ground, role, parallel) {
                                 out.push(parallel);
                             }
                         }

@@ -3,7 +3,9 @@
 mod checkpoint;
 mod coverage;
 mod failure;
+mod gap;
 mod glossary;
+mod import;
 mod layout;
 mod insight;
 mod nothing;
@@ -14,7 +16,9 @@ pub use coverage::{covered, inferred, nearest, nothing_measured, systems_measure
 pub use failure::{
     crashed, different_data, network_failure, notice, other_build, pack_failure, scenario_error, unsupported,
 };
+pub use gap::{edit, gap};
 pub use glossary::{Term, glossary};
+pub use import::{Assumed, Why, assumed, cut, nothing_to_import, price_error, too_long, why_unread};
 pub use insight::{
     announcement, data_mode, evidence, evidence_detail, funnel_stages, limited_by, next_best, verdict,
 };
@@ -68,7 +72,7 @@ fn alternatives<S: AsRef<str>>(items: &[S]) -> String {
 }
 
 /// A foreign text, short enough for a sentence and on one line.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
     if text.chars().nth(SHOWN).is_some() {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use crate::point::{Candidate, EncoderPool, Layout, Point, Worker};
-use crate::rows::{FixedPoints, Rows};
+use crate::rows::{AggRow, DecodeRow, EncoderRow, FixedPoints, PrefillRow, Rows};
 use crate::scenario::{Goal, Scenario};
 
 /// How many candidates are left after each stage; never increasing from top to bottom.
@@ -110,6 +110,30 @@ pub fn view_all(places: &[&Rows], scenario: &Scenario) -> View {
         view.nearest = Some(funnel::nearest(places, scenario, &target, &view));
     }
     view
+}
+
+/// Workers that somebody named, each kind with how many of them the cluster has, at least 1.
+#[derive(Clone, Copy, Debug)]
+pub enum Workers<'a> {
+    /// Every worker prefills and decodes.
+    Agg(&'a AggRow, u32),
+    /// Separate prefill and decode workers.
+    Disagg((&'a PrefillRow, u32), (&'a DecodeRow, u32)),
+}
+
+/// The point of named workers: what [`view`] makes of these rows where it settles on these counts.
+///
+/// Under a GPU goal a cluster beyond the budget pays for the GPUs it uses.
+pub fn cluster(workers: Workers<'_>, encoders: Option<(&EncoderRow, u32)>, scenario: &Scenario) -> Point {
+    let target = Target::of(scenario);
+    let (encoder, encoding) = encoders.map_or((None, 0), |(row, count)| (Some(row), count));
+    match workers {
+        Workers::Agg(row, count) => compose::agg_point(row, encoder, [count, encoding], scenario, &target),
+        Workers::Disagg((prefill, x), (decode, y)) => {
+            let front = compose::Front::new(prefill, encoder);
+            compose::pair_point(&front, decode, [x, y, encoding], scenario, &target)
+        }
+    }
 }
 
 /// Points and picks of the `Reference` policy.

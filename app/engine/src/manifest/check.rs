@@ -11,11 +11,15 @@ use super::{Check, Dynamo, Severity};
 
 /// Checks a manifest as the cluster, its operator, the profiler and the planner of this release would; errors first.
 pub fn validate(text: &str, release: Dynamo) -> Vec<Check> {
-    let document = match yaml::read(text) {
-        Ok(document) => document,
+    let documents = match yaml::documents(text) {
+        Ok(documents) => documents,
         Err(check) => return vec![check],
     };
-    let mut checks = dgdr::check(&document, release);
+    let mut checks = Vec::new();
+    for document in documents {
+        let found = dgdr::check(&document.value, release).into_iter().chain(document.notes.clone());
+        checks.extend(found.map(|check| Check { line: check.line.or(document.line(&check.path)), ..check }));
+    }
     checks.sort_by_key(|check| check.severity != Severity::Error);
     checks
 }

@@ -47,6 +47,11 @@ impl Check {
         Self { path, line: None, rule: Cow::Borrowed(rule), severity, message }
     }
 
+    /// The same, found in this line.
+    pub(super) fn at_line(self, line: u32) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
     /// Whether it keeps the manifest back.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -1,77 +1,153 @@
-//! YAML in: one document as JSON, or what is wrong with it.
+//! YAML in: every document of a text as the JSON that a cluster would store, with the line of each value; or what
+//! is wrong with it.
+//!
+//! Values are those that `kubectl` reads. It follows YAML 1.1, where `yes` is true and `0777` is 511; whoever meant
+//! something else is warned.
 
-use serde_json::{Map, Number, Value};
-use serde_yaml::Value as Yaml;
+mod build;
+mod lines;
+mod scalar;
 
+use saphyr_parser::{Event, Parser, Span};
+use serde_json::Value;
+
+use self::build::Builder;
+use self::lines::Lines;
 use super::Check;
 
-/// Longer than any request; an object in a cluster may not be larger either.
-const MAX_BYTES: usize = 1 << 20;
+/// Longer than any manifest: a cluster stores objects of about 1 MiB.
+const MAX_BYTES: usize = 2 << 20;
+/// Deeper than any manifest.
+const MAX_DEPTH: usize = 100;
 
-/// Reads one document whose root is a mapping.
-pub(super) fn read(text: &str) -> Result<Value, Check> {
-    if text.len() > MAX_BYTES {
-        return Err(Check::error(
-            "",
-            "yaml",
-            "The text is longer than 1 MiB, the most that a cluster stores.",
-        ));
+/// One document of a text; its root is a mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    /// What it says, as JSON.
+    pub(super) value: Value,
+    /// What somebody may have meant otherwise.
+    pub(super) notes: Vec<Check>,
+    lines: Lines,
+}
+
+impl Document {
+    /// Line of the whole text, counted from 1, of a dotted path whose list items are numbered from 0; where the path
+    /// leads nowhere, that of the nearest parent.
+    pub(super) fn line(&self, path: &str) -> Option<u32> {
+        let line = self.lines.nearest(path).line;
+        (line > 0).then_some(line)
     }
-    let mut document: Yaml = serde_yaml::from_str(text).map_err(|error| {
-        Check::error("", "yaml", format!("This is not one valid YAML document: {error}."))
-    })?;
-    document
-        .apply_merge()
-        .map_err(|error| Check::error("", "yaml", format!("A merge key cannot be applied: {error}.")))?;
-    let value = json(document, "")?;
-    if value.is_object() {
-        Ok(value)
-    } else {
-        Err(Check::error("", "yaml", "The document is empty or no mapping; paste a whole manifest."))
+
+    /// Line of the first line of a text that stands in a block of its own (`|`) at this path.
+    #[allow(dead_code, reason = "for texts inside of values")]
+    pub(super) fn block_line(&self, path: &str) -> Option<u32> {
+        self.lines.exact(path)?.block
     }
 }
 
-fn json(value: Yaml, path: &str) -> Result<Value, Check> {
-    Ok(match value {
-        Yaml::Null => Value::Null,
-        Yaml::Bool(flag) => Value::Bool(flag),
-        Yaml::String(text) => Value::String(text),
-        Yaml::Number(number) => Value::Number(json_number(&number).ok_or_else(|| {
-            Check::error(path, "yaml", format!("{number} cannot be stored; write a finite number."))
-        })?),
-        Yaml::Sequence(items) => Value::Array(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(at, item)| json(item, &join(path, &at.to_string())))
-                .collect::<Result<_, _>>()?,
-        ),
-        Yaml::Mapping(entries) => {
-            let mut map = Map::new();
-            for (key, value) in entries {
-                let Yaml::String(key) = key else {
-                    return Err(Check::error(path, "yaml", "A key here is not a text; put it in quotes."));
-                };
-                let value = json(value, &join(path, &key))?;
-                map.insert(key, value);
-            }
-            Value::Object(map)
-        }
-        Yaml::Tagged(tagged) => {
-            let message = format!("The tag {} is not understood by a cluster; remove it.", tagged.tag);
-            return Err(Check::error(path, "yaml", message));
-        }
+/// The documents of a text; empty ones are left out, and a text without any is an error.
+pub(super) fn documents(text: &str) -> Result<Vec<Document>, Check> {
+    // What stands at the end of the text may be one line past it.
+    let last = last_line(text);
+    let within = |check: Check| {
+        let line = check.line.map(|line| line.clamp(1, last));
+        Check { line, ..check }
+    };
+    read(text, last).map_err(within)
+}
+
+/// The text of a file; none but UTF-8 is read. An error carries the line of the first byte that is not.
+pub fn decode(bytes: &[u8]) -> Result<&str, Check> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(error("The file is UTF-16; save it as UTF-8.").at_line(1));
+    }
+    std::str::from_utf8(bytes).map_err(|at| {
+        let line = bytes[..at.valid_up_to()].split(|&byte| byte == b'\n').count();
+        error("The file is not UTF-8 here; save it as UTF-8.").at_line(line as u32)
     })
 }
 
-fn json_number(number: &serde_yaml::Number) -> Option<Number> {
-    if let Some(value) = number.as_u64() {
-        Some(value.into())
-    } else if let Some(value) = number.as_i64() {
-        Some(value.into())
-    } else {
-        Number::from_f64(number.as_f64()?)
+fn read(text: &str, last: u32) -> Result<Vec<Document>, Check> {
+    if text.len() > MAX_BYTES {
+        let message = "The text is longer than 2 MiB; a cluster stores about 1 MiB per object. Split it.";
+        return Err(error(message).at_line(1));
     }
+    printable(text)?;
+    let mut parser = Parser::new_from_str(text);
+    let mut documents = Vec::new();
+    let mut builder = Builder::new(last);
+    while let Some(next) = parser.next_event() {
+        let (event, span) = next.map_err(|error| syntax(text, &error))?;
+        match event {
+            Event::DocumentStart(_) => builder = Builder::new(last),
+            Event::DocumentEnd => {
+                let done = std::mem::replace(&mut builder, Builder::new(last));
+                documents.extend(document(done)?);
+            }
+            Event::StreamEnd => break,
+            Event::Nothing | Event::StreamStart => {}
+            event => builder.event(event, line_of(span))?,
+        }
+    }
+    if documents.is_empty() {
+        return Err(error("The text holds no document; paste a whole manifest.").at_line(1));
+    }
+    Ok(documents)
+}
+
+fn line_of(span: Span) -> u32 {
+    span.start.line() as u32
+}
+
+fn document(builder: Builder) -> Result<Option<Document>, Check> {
+    let (Some((value, lines)), notes) = builder.finish() else {
+        return Ok(None);
+    };
+    match value {
+        Value::Null => Ok(None),
+        Value::Object(_) => Ok(Some(Document { value, notes, lines })),
+        _ => {
+            let message = "The document is no mapping of keys to values; paste a whole manifest.";
+            Err(error(message).at_line(lines.line))
+        }
+    }
+}
+
+/// What the parser said, with what usually causes it.
+fn syntax(text: &str, found: &saphyr_parser::ScanError) -> Check {
+    let line = found.marker().line();
+    let indented_by_tab = text
+        .lines()
+        .nth(line.saturating_sub(1))
+        .is_some_and(|line| line[..line.len() - line.trim_start().len()].contains('\t'));
+    let hint = if indented_by_tab { " The line is indented by a tab; YAML wants spaces." } else { "" };
+    error(format!("This is not valid YAML: {}.{hint}", found.info())).at_line(line as u32)
+}
+
+/// Refuses what YAML excludes from every text.
+fn printable(text: &str) -> Result<(), Check> {
+    let mut line = 1;
+    for c in text.chars() {
+        match c {
+            '\n' => line += 1,
+            '\t' | '\r' | '\u{85}' => {}
+            c if c.is_control() => {
+                let message =
+                    format!("The character U+{:04X} is not allowed in YAML; remove it.", u32::from(c));
+                return Err(error(message).at_line(line));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn last_line(text: &str) -> u32 {
+    text.lines().count().max(1) as u32
+}
+
+fn error(message: impl Into<String>) -> Check {
+    Check::error("", "yaml", message)
 }
 
 /// One step further down.
@@ -80,46 +156,4 @@ pub(super) fn join(path: &str, key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_manifest_is_refused_with_a_reason() {
-        let deep = format!("a: {}1{}", "[".repeat(5000), "]".repeat(5000));
-        let long = format!("a: {}", "x".repeat(MAX_BYTES));
-        let levels =
-            (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")));
-        let bomb = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", levels.collect::<String>());
-        let cases = [
-            "",
-            "~",
-            "- 1",
-            "just text",
-            "a: 1\na: 2",
-            "a: 1\n---\nb: 2",
-            "a: [",
-            "\ta: 1",
-            "a: .nan",
-            "1: a",
-            "a: !x 1",
-            "a: *missing",
-            "a: \"\u{0}\"",
-            "<<: 3",
-            &deep,
-            &long,
-            &bomb,
-        ];
-        for text in cases {
-            let check = read(text).err();
-            let check =
-                check.unwrap_or_else(|| panic!("accepted: {}", text.chars().take(60).collect::<String>()));
-            assert!(check.is_error() && check.rule == "yaml" && check.message.len() > 10);
-        }
-    }
-
-    #[test]
-    fn one_document_is_read() {
-        let value = read("# c\n---\na: {b: [1, 2.5, yes, null, -3, '4']}\n").unwrap();
-        assert_eq!(value, serde_json::json!({"a": {"b": [1, 2.5, "yes", null, -3, "4"]}}));
-    }
-}
+mod tests;

@@ -42,7 +42,8 @@ pub(super) fn rows(
     out
 }
 
-fn row(worker: &EncoderWorker, batch: u32) -> Result<EncoderRow, Drop> {
+/// One batch of a worker.
+pub(super) fn row(worker: &EncoderWorker, batch: u32) -> Result<EncoderRow, Drop> {
     let memory = super::checked(worker.memory(batch))?;
     let timing = worker.encoder().latency(batch).map_err(Drop::Data)?;
     Ok(EncoderRow {

@@ -47,7 +47,8 @@ fn point(outcome: &Outcome, scenario: &Scenario, target: &Target) -> Point {
     let Outcome { layout, replicas, gpus_used, ttft_ms, itl_ms, requests_per_sec, concurrency, evidence } =
         *outcome;
     let osl = scenario.workload.osl;
-    let paid = target.gpus.unwrap_or(gpus_used);
+    // A named cluster may be larger than the budget.
+    let paid = target.gpus.map_or(gpus_used, |budget| budget.max(gpus_used));
     Point {
         place: 0,
         layout,
@@ -112,30 +113,50 @@ fn agg(row: &AggRow, encoder: Option<&EncoderRow>, scenario: &Scenario, target: 
     if replicas == 0 {
         return None;
     }
+    Some(agg_point(row, encoder, [replicas, encoding], scenario, target))
+}
+
+/// So many workers of an aggregated row beside so many encoder workers; their counts are at least 1.
+pub(super) fn agg_point(
+    row: &AggRow,
+    encoder: Option<&EncoderRow>,
+    counts: [u32; 2],
+    scenario: &Scenario,
+    target: &Target,
+) -> Point {
+    let own = Pool { gpus: row.parallel.gpus(), rate: row.requests_per_sec };
+    let [replicas, encoding] = counts;
     let worker = Worker { parallel: row.parallel, batch: row.batch, count: replicas, memory: row.memory };
-    let (all, counts) = ([own, encoder.map_or(own, encoder_pool)], [replicas, encoding]);
+    let all = [own, encoder.map_or(own, encoder_pool)];
     let kinds = if encoder.is_some() { 2 } else { 1 };
     let encoders = encoder.map(|encoder| encoder_workers(encoder, encoding));
     let outcome = Outcome {
         layout: Layout::Agg { worker, ctx_tokens: row.ctx_tokens, encoders },
         replicas: gcd(replicas, encoding),
         gpus_used: gpus(&all[..kinds], &counts[..kinds]),
-        ttft_ms,
+        ttft_ms: row.ttft_ms + encoder.map_or(0.0, |encoder| encoder.latency_ms),
         itl_ms: row.itl_ms,
         requests_per_sec: rate(&all[..kinds], &counts[..kinds]),
         concurrency: row.concurrency.saturating_mul(replicas),
         evidence: evidence(row.evidence, encoder),
     };
-    Some(point(&outcome, scenario, target))
+    point(&outcome, scenario, target)
 }
 
 /// What comes before decode: a prefill row and, where they are separate, an encoder row.
 #[derive(Clone, Copy, Debug)]
-struct Front<'a> {
+pub(super) struct Front<'a> {
     prefill: &'a PrefillRow,
     encoder: Option<&'a EncoderRow>,
     /// Of both, ms.
     ttft_ms: f64,
+}
+
+impl<'a> Front<'a> {
+    pub(super) fn new(prefill: &'a PrefillRow, encoder: Option<&'a EncoderRow>) -> Self {
+        let encode_ms = encoder.map_or(0.0, |encoder| encoder.latency_ms * disagg::TTFT);
+        Self { prefill, encoder, ttft_ms: prefill.ttft_ms + encode_ms }
+    }
 }
 
 /// The fronts that can matter: for each worker size, none slower and of lower rate than another.
@@ -165,8 +186,7 @@ impl<'a> Fronts<'a> {
         let (first, first_fastest) = (self.within.len(), self.fastest.len());
         let size = |front: &Front<'_>| front.prefill.parallel.gpus();
         for &prefill in order {
-            let encode_ms = encoder.map_or(0.0, |encoder| encoder.latency_ms * disagg::TTFT);
-            let front = Front { prefill, encoder, ttft_ms: prefill.ttft_ms + encode_ms };
+            let front = Front::new(prefill, encoder);
             if self.fastest[first_fastest..].last().is_none_or(|last| size(last) != size(&front)) {
                 self.fastest.push(front);
             }
@@ -226,10 +246,22 @@ fn pools(prefill: &PrefillRow, decode: &DecodeRow) -> [Pool; 2] {
 }
 
 fn pair(front: &Front<'_>, decode: &DecodeRow, scenario: &Scenario, target: &Target) -> Option<Point> {
+    let counts = workers(front, decode, scenario.goal, target)?;
+    Some(pair_point(front, decode, counts, scenario, target))
+}
+
+/// So many prefill, decode and encoder workers; their counts are at least 1.
+pub(super) fn pair_point(
+    front: &Front<'_>,
+    decode: &DecodeRow,
+    counts: [u32; 3],
+    scenario: &Scenario,
+    target: &Target,
+) -> Point {
     let Front { prefill, encoder, ttft_ms } = *front;
-    let [x, y, z] = workers(front, decode, scenario.goal, target)?;
+    let [x, y, z] = counts;
     let [prefilling, decoding] = pools(prefill, decode);
-    let (all, counts) = ([prefilling, decoding, encoder.map_or(decoding, encoder_pool)], [x, y, z]);
+    let all = [prefilling, decoding, encoder.map_or(decoding, encoder_pool)];
     // Without encoder workers nothing waits for them.
     let kinds = if encoder.is_some() { 3 } else { 2 };
     let worker = |parallel, batch, count, memory| Worker { parallel, batch, count, memory };
@@ -247,7 +279,7 @@ fn pair(front: &Front<'_>, decode: &DecodeRow, scenario: &Scenario, target: &Tar
         concurrency: decode.concurrency.saturating_mul(y),
         evidence: evidence(prefill.evidence.weaker(decode.evidence), encoder),
     };
-    Some(point(&outcome, scenario, target))
+    point(&outcome, scenario, target)
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

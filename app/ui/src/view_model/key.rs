@@ -1,39 +1,22 @@
 //! Names of points that survive a new search: in the address, for pins and for the selection.
 
-use engine::scenario::Place;
-use engine::view::{Layout, Point, Worker};
+use engine::link::{layout_name, place_suffix};
+use engine::view::Point;
 
 use super::shown::Shown;
 
 /// A short, stable name of a point, such as `d5.tp2.b1-6.tp1.b64` or `a8.tp4.b80.c4000`; with its backend and
 /// system behind it where several were asked for.
 pub fn key(shown: &Shown, point: &Point) -> String {
-    format!("{}{}", layout(point), suffix(shown, point.place))
-}
-
-fn layout(point: &Point) -> String {
-    let others = match point.layout {
-        Layout::Agg { worker, ctx_tokens, .. } => format!("a{}.c{ctx_tokens}", side(&worker)),
-        Layout::Disagg { prefill, decode, .. } => format!("d{}-{}", side(&prefill), side(&decode)),
-    };
-    match point.layout.encoders() {
-        Some(pool) => format!("{others}-{}.e{}.b{}", pool.count, pool.tp, pool.batch),
-        None => others,
-    }
+    format!("{}{}", layout_name(&point.layout), suffix(shown, point.place))
 }
 
 /// `.vllm.h100-sxm`, where several places were asked for.
 fn suffix(shown: &Shown, place: u32) -> String {
     match shown.places.get(place as usize) {
-        Some(Place { system, backend }) if shown.scenario.reach.is_wide() => {
-            format!(".{backend}.{}", system.replace('_', "-"))
-        }
+        Some(place) if shown.scenario.reach.is_wide() => place_suffix(place),
         _ => String::new(),
     }
-}
-
-fn side(worker: &Worker) -> String {
-    format!("{}.{}.b{}", worker.count, worker.parallel.to_string().replace(' ', "."), worker.batch)
 }
 
 /// The point of that name.
@@ -41,7 +24,7 @@ pub fn find(shown: &Shown, name: &str) -> Option<usize> {
     let mut places = 0..shown.places.len().max(1) as u32;
     let (place, name) =
         places.find_map(|place| Some((place, name.strip_suffix(suffix(shown, place).as_str())?)))?;
-    shown.view.points.iter().position(|point| point.place == place && layout(point) == name)
+    shown.view.points.iter().position(|point| point.place == place && layout_name(&point.layout) == name)
 }
 
 #[cfg(test)]
@@ -49,6 +32,7 @@ mod tests {
     use std::sync::Arc;
 
     use engine::backend::Backend;
+    use engine::scenario::Place;
 
     use super::*;
     use crate::view_model::fixture;
