@@ -233,6 +233,7 @@ fn check_screen(view: &View, scenario: &Scenario) -> Result<(), TestCaseError> {
             x_domain: None,
             close_up: false,
             size,
+            today: None,
             focus: (!view.points.is_empty()).then_some(0),
         };
         let chart = ChartVm::new(&input);

@@ -1,11 +1,11 @@
 //! The searches of one question: one for each place, one after the other, in resumable slices.
 
 use crate::explain::Explanation;
-use crate::point::Candidate;
+use crate::point::{Candidate, Point};
 use crate::problem::Problem;
 use crate::rows::Rows;
 use crate::scenario::{Place, Scenario};
-use crate::search::{Progress, Search};
+use crate::search::{PriceError, Priced, Progress, Search, price_limits};
 
 /// Searches under way; they keep their workers, so that a moved SLO costs next to nothing.
 #[derive(Clone, Debug)]
@@ -60,6 +60,15 @@ impl Searches {
             let place = search.problem().scenario.home();
             search.retarget(&scenario.at(&place));
         }
+    }
+
+    /// The figures of a named deployment whose batches are limits; none where its place was not searched.
+    pub fn price(&self, candidate: &Candidate) -> Option<Result<Priced, PriceError>> {
+        let search = self.searches.get(candidate.place as usize)?;
+        let priced = price_limits(search.problem(), &candidate.layout);
+        Some(
+            priced.map(|priced| Priced { point: Point { place: candidate.place, ..priced.point }, ..priced }),
+        )
     }
 
     /// Where the time of a deployment goes; none for layouts that were not found there.

@@ -95,6 +95,7 @@ fn svg(view: &View, scenario: &Scenario) -> String {
         close_up: false,
         size: (f64::from(SIZE.0), f64::from(SIZE.1)),
         focus: view.picks.first().copied(),
+        today: None,
     });
     // The cloud would outweigh the rest of the page.
     chart.marks.retain(|mark| mark.tone >= Tone::Beyond);

@@ -6,6 +6,7 @@ use engine::coverage::Atlas;
 use engine::link;
 use engine::manifest::Options;
 use engine::scenario::{Place, Scenario};
+use engine::text::Message;
 use engine::view::Point;
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
@@ -19,6 +20,7 @@ use crate::services::{location, packs, screen};
 use crate::view_model::export::Tab;
 use crate::view_model::fragment::{Fragment, Screen};
 use crate::view_model::key;
+use crate::view_model::today::{Standing, Today, standing};
 use crate::view_model::shown::{Shown, show};
 
 /// A configuration set aside, with the question it answered.
@@ -50,6 +52,10 @@ pub(crate) struct Page {
     pub(crate) selected: RwSignal<Option<String>>,
     /// The point shown in full, as an index.
     pub(crate) focus: Memo<Option<usize>>,
+    /// What runs today, once it was brought along.
+    pub(crate) today: RwSignal<Option<Today>>,
+    /// How it stands against the answer, or why that cannot be said.
+    pub(crate) standing: Memo<Option<Result<Standing, Message>>>,
     /// The point under the pointer, in chart or table.
     pub(crate) hovered: RwSignal<Option<usize>>,
     /// Whether the card at the selected point stays open.
@@ -117,6 +123,14 @@ impl Page {
         let focus = Memo::new(move |_| {
             shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref())))
         });
+        let today = RwSignal::new(fragment.today.as_deref().and_then(Today::from_name));
+        let standing = Memo::new(move |_| {
+            let (shown, today) = (shown.get()?, today.get()?);
+            let (candidate, outcome) = engine.priced.get()?;
+            let priced = (today.candidate(&shown)? == candidate).then_some(outcome)?;
+            let rows = answer.get()?.rows.clone();
+            Some(priced.map(|priced| standing(&rows, &shown, &priced)))
+        });
         let theme = theme::remembered();
         theme::apply(theme);
         let page = Self {
@@ -125,6 +139,8 @@ impl Page {
             shown,
             selected,
             focus,
+            today,
+            standing,
             hovered: RwSignal::new(None),
             held: RwSignal::new(false),
             screen: RwSignal::new(fragment.screen),
@@ -169,6 +185,14 @@ impl Page {
             }
         });
         Effect::new(move || {
+            let done = self.engine.phase.with(|phase| *phase == Phase::Done);
+            if let (true, Some(today), Some(shown)) = (done, self.today.get(), self.shown.get_untracked())
+                && let Some(candidate) = today.candidate(&shown)
+            {
+                self.engine.price(candidate);
+            }
+        });
+        Effect::new(move || {
             theme::apply(self.theme.get());
             self.palette.set(theme::palette());
         });
@@ -199,8 +223,12 @@ impl Page {
     /// The state as an address: query and fragment.
     pub(crate) fn address(self) -> String {
         let scenario = self.scenario.get();
-        let fragment =
-            Fragment { screen: self.screen.get(), tab: self.tab_word(), point: self.selected.get() };
+        let fragment = Fragment {
+            screen: self.screen.get(),
+            tab: self.tab_word(),
+            point: self.selected.get(),
+            today: self.today.with(|today| today.as_ref().map(Today::name)),
+        };
         format!("?{}{}", link::write(&scenario, self.data_of(&scenario).as_deref()), fragment.write())
     }
 
@@ -213,6 +241,11 @@ impl Page {
         });
         let fragment = Fragment { point, ..Fragment::default() };
         format!("?{}{}", link::write(&scenario, self.data_of(&scenario).as_deref()), fragment.write())
+    }
+
+    /// What runs today, where it has figures.
+    pub(crate) fn today_point(self) -> Option<Point> {
+        self.standing.with(|standing| Some(standing.as_ref()?.as_ref().ok()?.point))
     }
 
     /// The tab of the screen, where it is not the first.
@@ -281,6 +314,7 @@ impl Page {
         self.notices.set(parsed.notices.iter().map(engine::text::notice).collect());
         self.edit(|now| *now = parsed.scenario);
         self.selected.set(fragment.point);
+        self.today.set(fragment.today.as_deref().and_then(Today::from_name));
         self.tab.set(tab_of(fragment.tab.as_deref()));
         self.screen.set(fragment.screen);
         self.committed.set_value(self.address_untracked());

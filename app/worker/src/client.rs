@@ -44,7 +44,7 @@ struct Running {
 impl Client {
     /// Starts the classic worker script at `url`.
     ///
-    /// `on_reply` gets every reply to the latest search: `Loading`, `Progress`, `Found`, `Explained`, `Failed`;
+    /// `on_reply` gets every reply to the latest search: `Loading`, `Progress`, `Found`, `Explained`, `Priced`, `Failed`;
     /// and `Read` to the latest reading.
     /// It is called from an event of the browser or from within a call of this client.
     pub fn spawn(url: &str, on_reply: impl Fn(Reply) + 'static) -> Self {
@@ -69,6 +69,12 @@ impl Client {
     pub fn explain(&self, id: SearchId, candidate: Candidate) {
         let steps = self.inner.session.borrow_mut().explain(id, candidate);
         self.inner.perform(steps);
+    }
+
+    /// Asks for the figures of a deployment under the latest search, which must have been answered.
+    pub fn price(&self, id: SearchId, candidate: Candidate) {
+        let step = self.inner.session.borrow().price(id, candidate);
+        self.inner.perform(step.into_iter().collect());
     }
 
     /// Asks what the description of a model says; replaces any reading before it.

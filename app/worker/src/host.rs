@@ -11,6 +11,7 @@ use engine::places::Plans;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
 use engine::searches::Searches;
+use engine::text;
 use engine::view::Candidate;
 use perf_data::{Index, Pack};
 
@@ -91,6 +92,7 @@ impl Host {
                 events.push(Event::Reply(Reply::Read { id, reading }));
             }
             Request::Explain { id, candidate } => events.extend(self.explain(id, *candidate)),
+            Request::Price { id, candidate } => events.extend(self.price(id, *candidate)),
             Request::Cancel { id } => {
                 if self.job.as_ref().is_some_and(|job| job.id == id) {
                     self.job = None;
@@ -234,6 +236,13 @@ impl Host {
         let kept = self.kept.as_ref().filter(|kept| kept.answered == Some(id))?;
         let explanation = kept.searches.explain(&candidate)?;
         Some(Event::Reply(Reply::Explained { id, candidate: Box::new(candidate), explanation }))
+    }
+
+    fn price(&self, id: SearchId, candidate: Candidate) -> Option<Event> {
+        let kept = self.kept.as_ref().filter(|kept| kept.answered == Some(id))?;
+        let outcome = kept.searches.price(&candidate)?;
+        let outcome = outcome.map(Box::new).map_err(|error| text::price_error(&error));
+        Some(Event::Reply(Reply::Priced { id, candidate: Box::new(candidate), outcome }))
     }
 
     fn index_arrived(&mut self, bytes: &[u8], events: &mut Vec<Event>) {

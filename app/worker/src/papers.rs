@@ -6,7 +6,9 @@ pub mod client;
 use std::io::{Cursor, Write as _};
 
 use engine::catalog::Catalog;
-use engine::manifest::{Check, Dynamo, Format, Manifest, Options, Selection, validate, write};
+use engine::manifest::{
+    Check, Dynamo, Format, Imported, Kind, Manifest, Options, Selection, import, validate, write,
+};
 use engine::point::Point;
 use engine::scenario::Scenario;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,15 @@ pub enum Ask {
         /// The release that is to take it.
         release: Dynamo,
     },
+    /// Read what runs today.
+    Import {
+        /// A manifest or launch commands.
+        text: String,
+        /// The question on the form, for what the text leaves open.
+        form: Box<Scenario>,
+        /// The release that a manifest is checked for.
+        release: Dynamo,
+    },
     /// Put files into one archive.
     Zip {
         /// Names and texts.
@@ -48,6 +59,8 @@ pub enum Answer {
     Written(Result<Manifest, Vec<Check>>),
     /// Findings.
     Checked(Vec<Check>),
+    /// What was understood, or why nothing was; and what the checks of a manifest found.
+    Imported(Result<Box<Imported>, Vec<Check>>, Vec<Check>),
     /// The bytes of an archive; empty when the files do not fit into one.
     Zip(Vec<u8>),
 }
@@ -90,6 +103,13 @@ pub fn answer(ask: &Ask) -> Answer {
             Answer::Written(written(*format, scenario, point, options))
         }
         Ask::Check { text, release } => Answer::Checked(validate(text, *release)),
+        Ask::Import { text, form, release } => {
+            let imported = import(text, form, None, Catalog::embedded());
+            let is_manifest = |kind| matches!(kind, Kind::Request | Kind::Deployment | Kind::Planner);
+            let checked = imported.as_ref().is_ok_and(|imported| is_manifest(imported.kind));
+            let checks = if checked { validate(text, *release) } else { Vec::new() };
+            Answer::Imported(imported.map(Box::new), checks)
+        }
         Ask::Zip { files } => Answer::Zip(archive(files).unwrap_or_default()),
     }
 }

@@ -6,6 +6,7 @@ use engine::explain::Explanation;
 use engine::problem::{ScenarioError, Skipped};
 use engine::rows::Rows;
 use engine::scenario::{Place, Scenario};
+use engine::search::Priced;
 use engine::text::{self, Message};
 use engine::view::Candidate;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,13 @@ pub enum Request {
     },
     /// Break the time of a deployment of the last answered search down by operator.
     Explain {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The deployment.
+        candidate: Box<Candidate>,
+    },
+    /// Price a deployment under the last answered search; batches are limits.
+    Price {
         /// The search it belongs to.
         id: SearchId,
         /// The deployment.
@@ -98,6 +106,15 @@ pub enum Reply {
         candidate: Box<Candidate>,
         /// Its breakdown.
         explanation: Explanation,
+    },
+    /// A deployment with its figures, or why it has none.
+    Priced {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The deployment asked for.
+        candidate: Box<Candidate>,
+        /// The point, and batches that were cut to fit.
+        outcome: Result<Box<Priced>, Message>,
     },
     /// What the description of a model says, or why that is not understood.
     Read {

@@ -104,6 +104,12 @@ impl Session {
         self.post_explain()
     }
 
+    /// Asks for the figures of a deployment under the answered search `id`.
+    pub fn price(&self, id: SearchId, candidate: Candidate) -> Option<Step> {
+        let asked = id == self.last_id && self.answered && self.worker == Worker::Ready;
+        asked.then(|| Step::Post(Request::Price { id, candidate: Box::new(candidate) }))
+    }
+
     /// Asks what the description of a model says; the answer to any earlier one is not awaited any more.
     pub fn read(&mut self, texts: Texts) -> Vec<Step> {
         self.last_reading = self.last_reading.wrapping_add(1);
@@ -163,6 +169,7 @@ impl Session {
                 }
                 vec![Step::Deliver(reply)]
             }
+            Reply::Priced { id, .. } if id == self.last_id && self.answered => vec![Step::Deliver(reply)],
             _ => Vec::new(),
         }
     }

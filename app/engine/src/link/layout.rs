@@ -68,8 +68,11 @@ pub fn parse_layout(name: &str) -> Option<Pointed> {
 /// The layout in the fragment of a link, such as `#explore:d5.tp2.b1-6.tp1.b64`; none when it points at nothing.
 pub fn pointed(link: &str) -> Option<Pointed> {
     let (_, fragment) = link.trim().split_once('#')?;
+    // A tab may follow the screen, and what runs today the point.
     let (screen, name) = fragment.split_once(':')?;
-    let is_screen = !screen.is_empty() && screen.bytes().all(|byte| byte.is_ascii_lowercase());
+    let name = name.split('~').next()?;
+    let is_screen = screen.starts_with(|c: char| c.is_ascii_lowercase())
+        && screen.bytes().all(|byte| byte.is_ascii_lowercase() || b".-".contains(&byte));
     if is_screen { parse_layout(name) } else { None }
 }
 

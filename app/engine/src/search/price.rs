@@ -1,5 +1,7 @@
 //! The point of a named layout, without a search.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Drop, agg_row, checked, decode_row, encode, ground, prefill_row, side, worker};
 use crate::memory::Fit;
 use crate::parallel::{Parallel, WorkerRole};
@@ -28,7 +30,7 @@ pub enum PriceError {
 }
 
 /// A batch that the KV cache holds only a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
     /// Which worker.
     pub role: WorkerRole,
@@ -39,7 +41,7 @@ pub struct Cut {
 }
 
 /// A priced layout whose batches were limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Priced {
     /// The point, at the batches that fit.
     pub point: Point,

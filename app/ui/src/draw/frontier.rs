@@ -37,6 +37,11 @@ pub fn draw<DB: DrawingBackend>(
     if let Some(centre) = chart.focus {
         pen.ring(centre, 11.0 * scale, palette.ink, 1.6)?;
     }
+    if let Some(place) = chart.today {
+        pen.diamond(place, 9.0 * scale, palette.panel)?;
+        pen.diamond(place, 7.0 * scale, palette.ink)?;
+        pen.text("today", (place.0 + 13.0, place.1), Anchor::Start, TICK, palette.ink)?;
+    }
     for label in &chart.labels {
         let colour = if label.disagg { palette.disagg } else { palette.agg };
         pen.text(&label.text, (label.x, label.y), Anchor::Start, TICK, colour)?;

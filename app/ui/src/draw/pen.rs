@@ -112,6 +112,16 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         self.area.draw(&Polygon::new(corners.map(at).to_vec(), fill(colour, alpha)))
     }
 
+    pub(super) fn diamond(
+        &self,
+        (x, y): (f64, f64),
+        size: f64,
+        colour: RGBColor,
+    ) -> Result<(), DrawError<DB>> {
+        let corners = [(x, y - size), (x + size, y), (x, y + size), (x - size, y)];
+        self.area.draw(&Polygon::new(corners.map(at).to_vec(), fill(colour, 1.0)))
+    }
+
     pub(super) fn text(
         &self,
         text: &str,

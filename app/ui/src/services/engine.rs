@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
+use engine::search::Priced;
 use engine::text::{self, Message};
 use engine::view::Candidate;
 use gloo::timers::callback::Timeout;
@@ -84,6 +85,8 @@ pub(crate) struct Engine {
     pub(crate) explained: RwSignal<Option<(Candidate, Explanation)>>,
     /// What the last description of a model says; none while there is none.
     pub(crate) reading: RwSignal<Option<Result<Reading, Message>>>,
+    /// The last deployment that was priced, or why it has no figures.
+    pub(crate) priced: RwSignal<Option<(Candidate, Result<Priced, Message>)>>,
     client: StoredValue<Option<Client>, LocalStorage>,
     asked: StoredValue<Option<(SearchId, Scenario)>>,
     resting: StoredValue<Option<Timeout>, LocalStorage>,
@@ -97,6 +100,7 @@ impl Engine {
             answer: RwSignal::new(None),
             explained: RwSignal::new(None),
             reading: RwSignal::new(None),
+            priced: RwSignal::new(None),
             client: StoredValue::new_local(None),
             asked: StoredValue::new(None),
             resting: StoredValue::new_local(None),
@@ -154,6 +158,14 @@ impl Engine {
         }
     }
 
+    /// Asks for the figures of a deployment; only a finished search can tell.
+    pub(crate) fn price(self, candidate: Candidate) {
+        let id = self.asked.with_value(|asked| asked.as_ref().map(|(id, _)| *id));
+        if let (Some(id), Some(client)) = (id, self.client.with_value(Option::clone)) {
+            client.price(id, candidate);
+        }
+    }
+
     /// Asks what the description of a model says.
     pub(crate) fn read(self, config: Option<String>, quant: Option<String>) {
         match (config, self.client.with_value(Option::clone)) {
@@ -177,6 +189,9 @@ impl Engine {
                 self.phase.set(Phase::Done);
             }
             Reply::Read { reading, .. } => self.reading.set(Some(reading.map(|reading| *reading))),
+            Reply::Priced { candidate, outcome, .. } => {
+                self.priced.set(Some((*candidate, outcome.map(|priced| *priced))));
+            }
             Reply::Explained { candidate, explanation, .. } => {
                 self.explained.set(Some((*candidate, explanation)));
             }

@@ -2,6 +2,7 @@
 
 use engine::format;
 use engine::scenario::Goal;
+use engine::view::Point;
 use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::SVGBackend;
 
@@ -46,7 +47,7 @@ pub fn footer(shown: &Shown, address: &str) -> Vec<String> {
 }
 
 /// The chart for a sheet with so many lines below it.
-pub fn chart(shown: &Shown, focus: Option<usize>, lines: usize) -> ChartVm {
+pub fn chart(shown: &Shown, focus: Option<usize>, today: Option<Point>, lines: usize) -> ChartVm {
     ChartVm::new(&ChartInput {
         view: &shown.view,
         scenario: &shown.scenario,
@@ -56,13 +57,20 @@ pub fn chart(shown: &Shown, focus: Option<usize>, lines: usize) -> ChartVm {
         close_up: false,
         size: sheet::chart_size(lines),
         focus,
+        today,
     })
 }
 
 /// The sheet as SVG; empty when it cannot be drawn.
-pub fn svg(shown: &Shown, focus: Option<usize>, palette: &Palette, address: &str) -> String {
+pub fn svg(
+    shown: &Shown,
+    focus: Option<usize>,
+    today: Option<Point>,
+    palette: &Palette,
+    address: &str,
+) -> String {
     let foot = footer(shown, address);
-    let chart = chart(shown, focus, foot.len());
+    let chart = chart(shown, focus, today, foot.len());
     let units = ((sheet::SIZE.0 * UNITS) as u32, (sheet::SIZE.1 * UNITS) as u32);
     let mut svg = String::new();
     {
@@ -85,7 +93,7 @@ mod tests {
     #[test]
     fn the_sheet_says_what_it_shows_and_where_it_comes_from() {
         let shown = fixture::shown();
-        let svg = svg(&shown, None, &Palette::LIGHT, "https://example.org/?v=1");
+        let svg = svg(&shown, None, None, &Palette::LIGHT, "https://example.org/?v=1");
         assert!(
             svg.starts_with("<svg width=\"1200\" height=\"700\" viewBox=\"0 0 9600 5600\""),
             "{}",

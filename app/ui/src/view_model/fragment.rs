@@ -44,32 +44,33 @@ pub struct Fragment {
     pub tab: Option<String>,
     /// Name of the selected point; none follows the best.
     pub point: Option<String>,
+    /// Name of the deployment that runs today.
+    pub today: Option<String>,
 }
 
 impl Fragment {
     /// Reads a fragment, with or without `#`; anything unknown is ignored.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('#').unwrap_or(text);
+        let (text, today) = text.split_once('~').map_or((text, None), |(text, today)| (text, Some(today)));
         let (place, point) = text.split_once(':').map_or((text, None), |(place, point)| (place, Some(point)));
         let (word, tab) = place.split_once('.').map_or((place, None), |(word, tab)| (word, Some(tab)));
         let screen = Screen::ALL.into_iter().find(|screen| screen.word() == word).unwrap_or_default();
         let legal = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
         let named = |text: &&str| !text.is_empty() && text.chars().all(legal);
-        Self {
-            screen,
-            tab: tab.filter(named).map(str::to_owned),
-            point: point.filter(named).map(str::to_owned),
-        }
+        let name = |text: Option<&str>| text.filter(named).map(str::to_owned);
+        Self { screen, tab: name(tab), point: name(point), today: name(today) }
     }
 
     /// Writes it, with `#`; empty when there is nothing to say.
     pub fn write(&self) -> String {
         let tab = self.tab.as_ref().map_or_else(String::new, |tab| format!(".{tab}"));
-        match (&self.point, self.screen) {
-            (None, Screen::Explore) => String::new(),
-            (None, screen) => format!("#{}{tab}", screen.word()),
-            (Some(point), screen) => format!("#{}{tab}:{point}", screen.word()),
+        let point = self.point.as_ref().map_or_else(String::new, |point| format!(":{point}"));
+        let today = self.today.as_ref().map_or_else(String::new, |today| format!("~{today}"));
+        if *self == Self::default() {
+            return String::new();
         }
+        format!("#{}{tab}{point}{today}", self.screen.word())
     }
 }
 
@@ -81,9 +82,12 @@ mod tests {
     fn fragments_come_back() {
         for screen in Screen::ALL {
             for point in [None, Some("d10.tp2.b1-12.tp1.b64".to_owned())] {
-                let fragment = Fragment { screen, tab: None, point };
+                let fragment = Fragment { screen, tab: None, point, today: None };
                 assert_eq!(Fragment::parse(&fragment.write()), fragment);
                 let fragment = Fragment { screen: Screen::Export, tab: Some("llm-d".to_owned()), ..fragment };
+                assert_eq!(Fragment::parse(&fragment.write()), fragment);
+                let today = Some("a8.tp4.b80.c4000.vllm.h100-sxm".to_owned());
+                let fragment = Fragment { today, ..fragment };
                 assert_eq!(Fragment::parse(&fragment.write()), fragment);
             }
         }

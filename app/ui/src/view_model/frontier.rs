@@ -27,6 +27,8 @@ pub struct ChartInput<'a> {
     pub size: (f64, f64),
     /// The point whose figures are shown.
     pub focus: Option<usize>,
+    /// What runs today.
+    pub today: Option<Point>,
 }
 
 /// How strongly a mark is drawn.
@@ -117,6 +119,8 @@ pub struct ChartVm {
     pub slo_x: Option<f64>,
     /// Where the ring is.
     pub focus: Option<(f64, f64)>,
+    /// Where what runs today is.
+    pub today: Option<(f64, f64)>,
     /// Frontier points in reading order, for the arrow keys.
     pub walk: Vec<usize>,
     /// The map of the horizontal axis.
@@ -140,17 +144,15 @@ impl ChartVm {
         let y_of = |point: &Point| y_value(input, point);
         let main: Vec<usize> = main_points(view, scenario);
 
-        let domain = input.x_domain.unwrap_or_else(|| x_domain(view, scenario, &main));
+        let domain = input.x_domain.unwrap_or_else(|| x_domain(view, scenario, &main, input.today.as_ref()));
         let x = Linear::new(domain, (plot.left, plot.right));
         let in_x = |point: &Point| (x.domain().0..=x.domain().1).contains(&point.tokens_per_sec_per_user);
-        let y_domain =
-            y_domain(main.iter().map(|&at| &view.points[at]).filter(|p| in_x(p)).map(y_of), input.close_up);
+        let fitted = main.iter().map(|&at| &view.points[at]).chain(&input.today);
+        let y_domain = y_domain(fitted.filter(|p| in_x(p)).map(y_of), input.close_up);
         let y = Linear::new(y_domain, (plot.bottom, plot.top));
 
-        let place = |at: usize| {
-            let point = &view.points[at];
-            (x.px(point.tokens_per_sec_per_user), y.px(y_of(point)))
-        };
+        let spot = |point: &Point| (x.px(point.tokens_per_sec_per_user), y.px(y_of(point)));
+        let place = |at: usize| spot(&view.points[at]);
         let inside = |(px, py): (f64, f64)| {
             (plot.left - 0.5..=plot.right + 0.5).contains(&px)
                 && (plot.top - 1.0..=plot.bottom + 0.5).contains(&py)
@@ -183,6 +185,7 @@ impl ChartVm {
             slo_x: (scenario.sla.request_latency_ms.is_none() && itl > 0.0)
                 .then(|| x.px(1000.0 / itl).clamp(plot.left, plot.right)),
             focus: input.focus.filter(|&at| at < view.points.len()).map(place).filter(|&at| inside(at)),
+            today: input.today.as_ref().map(spot).filter(|&at| inside(at)),
             marks,
             lines,
             walk,
@@ -224,10 +227,12 @@ fn main_points(view: &View, scenario: &Scenario) -> Vec<usize> {
     main
 }
 
-fn x_domain(view: &View, scenario: &Scenario, main: &[usize]) -> (f64, f64) {
+fn x_domain(view: &View, scenario: &Scenario, main: &[usize], today: Option<&Point>) -> (f64, f64) {
     let far = main
         .iter()
-        .map(|&at| view.points[at].tokens_per_sec_per_user)
+        .map(|&at| &view.points[at])
+        .chain(today)
+        .map(|point| point.tokens_per_sec_per_user)
         .filter(|x| x.is_finite())
         .fold(0.0, f64::max);
     let far = if far > 0.0 { far } else { 100.0 };
@@ -268,6 +273,7 @@ mod tests {
             close_up: x_domain.is_some(),
             size: (820.0, 430.0),
             focus: Some(0),
+            today: None,
         })
     }
 

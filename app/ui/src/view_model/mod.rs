@@ -16,6 +16,7 @@ pub mod best;
 pub mod table;
 pub mod fragment;
 pub mod shown;
+pub mod today;
 pub mod export;
 pub mod figures;
 

@@ -9,7 +9,7 @@ mod top_bar;
 
 pub(crate) use coverage::Coverage;
 pub(crate) use explore::Explore;
-pub(crate) use export::Export;
+pub(crate) use export::{Export, findings};
 pub(crate) use pins::PinTray;
 pub(crate) use scenario::ScenarioBar;
 pub(crate) use top_bar::{LiveRegion, TopBar};

@@ -1,6 +1,7 @@
 //! The question: one bar, always there.
 
 mod more;
+mod bring;
 mod own_model;
 
 use engine::backend::Backend;
@@ -17,6 +18,7 @@ use crate::view_model::form::{self, GoalKind};
 use crate::view_model::preset::{PRESETS, Preset};
 use crate::view_model::remedy::field_of;
 use more::More;
+use bring::Bring;
 use own_model::OwnModel;
 
 /// What the search says is wrong with a field.
@@ -37,6 +39,7 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
     let page = use_page();
     let unfolded = RwSignal::new(false);
     let own = RwSignal::new(false);
+    let bring = RwSignal::new(false);
     let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
@@ -53,8 +56,9 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
                 <Targets/>
                 <More/>
                 <Show when=move || own.get()><OwnModel open=own/></Show>
+                <Show when=move || bring.get()><Bring open=bring/></Show>
             </div>
-            <Stories/>
+            <Stories bring=bring/>
         </section>
     }
 }
@@ -238,7 +242,10 @@ fn Targets() -> impl IntoView {
 }
 
 #[component]
-fn Stories() -> impl IntoView {
+fn Stories(
+    /// Whether the panel for what runs today is open.
+    bring: RwSignal<bool>,
+) -> impl IntoView {
     let page = use_page();
     let current =
         Memo::new(move |_| page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
@@ -261,6 +268,9 @@ fn Stories() -> impl IntoView {
                 </button>
             }).collect_view()}
             <p>{sentence}</p>
+            <button type="button" id="bring" class="ghost small" aria-expanded=move || bring.get().to_string() on:click=move |_| bring.update(|open| *open = !*open)>
+                "Where am I today?"
+            </button>
         </div>
     }
 }

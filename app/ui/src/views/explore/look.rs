@@ -58,6 +58,7 @@ impl Look {
                         close_up: zoom.get().is_some(),
                         size,
                         focus: page.focus.get(),
+                        today: page.today_point(),
                     }))
                 })
             },

@@ -8,6 +8,7 @@ mod hover_card;
 mod look;
 mod notices;
 mod table;
+mod today;
 mod ttft_strip;
 
 use leptos::prelude::*;
@@ -19,6 +20,7 @@ use chart::Chart;
 use funnel::Funnel;
 use notices::Notices;
 use table::Table;
+use today::TodayStrip;
 use ttft_strip::TtftStrip;
 
 /// The screen.
@@ -38,6 +40,7 @@ pub(crate) fn Explore() -> impl IntoView {
     view! {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
+        <TodayStrip/>
         <Show when=move || first.get()><div inner_html=markup></div></Show>
         <div class="explore" class:stale=stale class:hidden=move || bare() || first.get()>
             <section class="panel plot" aria-label="Frontier">

@@ -38,7 +38,7 @@ pub(super) fn Checks(outcome: Signal<Option<Outcome>>) -> impl IntoView {
 }
 
 /// A list of findings, errors first.
-pub(super) fn findings(checks: Vec<Check>) -> AnyView {
+pub(crate) fn findings(checks: Vec<Check>) -> AnyView {
     if checks.is_empty() {
         return view! { <ul class="checks"><li class="ok">"Passes the schema and every rule."</li></ul> }
             .into_any();

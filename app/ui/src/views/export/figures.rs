@@ -26,7 +26,7 @@ pub(super) fn Figures() -> impl IntoView {
         }
     };
     let picture = move || {
-        page.shown.get().map(|shown: Arc<Shown>| svg(&shown, page.focus.get(), &page.palette.get(), ""))
+        page.shown.get().map(|shown: Arc<Shown>| svg(&shown, page.focus.get(), page.today_point(), &page.palette.get(), ""))
     };
     view! {
         <div class="sheethead"><h2>"Figures and chart"</h2></div>
@@ -52,14 +52,14 @@ fn save_json(page: Page, shown: &Shown) {
 }
 
 fn save_svg(page: Page, shown: &Shown) {
-    let text = svg(shown, page.focus.get_untracked(), &page.palette.get_untracked(), &address(page));
+    let text = svg(shown, page.focus.get_untracked(), untrack(|| page.today_point()), &page.palette.get_untracked(), &address(page));
     clipboard::save("frontier.svg", "image/svg+xml", &text);
 }
 
 fn save_png(page: Page, shown: &Shown) {
     let palette = page.palette.get_untracked();
     let foot = footer(shown, &address(page));
-    let chart = chart(shown, page.focus.get_untracked(), foot.len());
+    let chart = chart(shown, page.focus.get_untracked(), untrack(|| page.today_point()), foot.len());
     surface::save_png("frontier.png", sheet::SIZE, |area| {
         sheet::draw(area, &chart, &title(shown), &foot, &palette)
     });

@@ -15,6 +15,8 @@ use crate::services::{clipboard, location};
 use crate::state::{Page, use_page};
 use crate::view_model::export::{self, Tab};
 use crate::view_model::fragment::Screen;
+pub(crate) use checks::findings;
+
 use checks::Checks;
 use figures::Figures;
 use options::OptionFields;
