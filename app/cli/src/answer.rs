@@ -4,6 +4,7 @@ use engine::catalog::Catalog;
 use engine::explain::Explanation;
 use engine::link;
 use engine::places::Plans;
+use engine::rows::Rows;
 use engine::scenario::{Place, Scenario};
 use engine::searches::Searches;
 use engine::text;
@@ -55,6 +56,11 @@ impl Answer {
     /// The backend and GPU system of a point.
     pub(crate) fn place(&self, point: &Point) -> Place {
         self.places.get(point.place as usize).cloned().unwrap_or_else(|| self.scenario.home())
+    }
+
+    /// Everything found, place by place.
+    pub(crate) fn rows(&self) -> Vec<&Rows> {
+        self.searches.rows()
     }
 
     /// What was not searched and why; none when everything was.

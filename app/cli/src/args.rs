@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Estimate(Estimate),
     /// Prints the Kubernetes manifest of the best layout, or of another pick.
     Export(Export),
+    /// Reads a manifest or launch command and says how far it is from the best.
+    Import(Import),
     /// Prints the share link of a question.
     Link(Link),
     /// Says which models answer where, why the others do not, and what would.
@@ -80,6 +82,20 @@ pub(crate) struct Export {
     /// Deploy the outcome at once instead of leaving it for review.
     #[arg(long)]
     pub(crate) auto_apply: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Import {
+    /// A DynamoGraphDeployment(Request), planner configuration or launch command; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What the text does not say.
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) space: Space,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Group)]

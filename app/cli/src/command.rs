@@ -2,6 +2,7 @@
 
 mod estimate;
 mod export;
+mod import;
 mod link;
 mod models;
 mod search;
@@ -17,6 +18,7 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Search(args) => search::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Link(args) => link::run(&args),
         Command::Support(args) => support::run(&args),
         Command::Models(args) => models::run(&args),

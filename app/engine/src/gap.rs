@@ -121,7 +121,7 @@ fn rate(view: &View, at: usize) -> f64 {
 /// The fewest GPUs that serve the requests of a point within the SLO, as fast for each user where it is within.
 fn fewest_gpus(places: &[&Rows], point: &Point, scenario: &Scenario) -> Option<u32> {
     // Ready-made points do not follow a load.
-    if places.iter().any(|rows| rows.fixed.is_some()) || !(point.requests_per_sec > 0.0) {
+    if places.iter().any(|rows| rows.fixed.is_some()) || point.requests_per_sec <= 0.0 {
         return None;
     }
     let goal = Goal::RequestRate(point.requests_per_sec);

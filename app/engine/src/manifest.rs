@@ -8,9 +8,11 @@ mod sku;
 mod yaml;
 mod check;
 mod write;
+mod import;
 
 pub use check::validate;
 pub use finding::{Check, Severity};
+pub use import::{Fixed, Imported, Kind, Unread, import};
 pub use names::{MAX_REQUEST_NAME, request_name};
 pub use release::Dynamo;
 pub use sku::gpu_sku;

@@ -49,11 +49,11 @@ pub fn parse_layout(name: &str) -> Option<Pointed> {
     let first = reader.worker()?;
     let layout = if kind == "a" {
         let ctx_tokens = reader.after(".c", MAX_BATCH)?;
-        Layout::Agg { worker: first, ctx_tokens, encoders: reader.encoders()? }
+        Layout::Agg { worker: first, ctx_tokens, encoders: reader.encoders().ok()? }
     } else {
         reader.word("-")?;
         let decode = reader.worker()?;
-        Layout::Disagg { prefill: first, decode, encoders: reader.encoders()? }
+        Layout::Disagg { prefill: first, decode, encoders: reader.encoders().ok()? }
     };
     let place = match reader.0 {
         "" => None,
@@ -124,14 +124,18 @@ impl<'a> Reader<'a> {
         Some(Worker { parallel, batch, count, memory: MemoryUse::default() })
     }
 
-    /// Encoder workers behind a dash, if there are any.
-    fn encoders(&mut self) -> Option<Option<EncoderPool>> {
+    /// Encoder workers behind a dash, if there are any; an error for what is no pool.
+    fn encoders(&mut self) -> Result<Option<EncoderPool>, ()> {
         if self.word("-").is_none() {
-            return Some(None);
+            return Ok(None);
         }
+        self.pool().map(Some).ok_or(())
+    }
+
+    fn pool(&mut self) -> Option<EncoderPool> {
         let (count, tp) = (self.number(u32::MAX)?, self.after(".e", MAX_GPUS)?);
         let batch = self.after(".b", MAX_BATCH)?;
-        Some(Some(EncoderPool { tp, batch, count, memory_bytes: 0.0 }))
+        Some(EncoderPool { tp, batch, count, memory_bytes: 0.0 })
     }
 
     fn place(&mut self) -> Option<Place> {

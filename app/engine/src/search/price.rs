@@ -132,8 +132,9 @@ fn of(role: WorkerRole) -> impl Fn(Drop) -> PriceError {
 fn bind(problem: &Problem, role: WorkerRole, named: &Worker) -> Result<WorkerModel, PriceError> {
     let Worker { parallel, batch, count, .. } = *named;
     let Parallel { tp, pp, dp, moe_tp, moe_ep, cp } = parallel;
-    let gpus = parallel.checked_gpus().filter(|&gpus| (1..=MAX_GPUS).contains(&gpus));
-    if gpus.is_none() || [tp, pp, dp, moe_tp, moe_ep, cp].contains(&0) {
+    let sensible = |gpus: Option<u32>| gpus.is_some_and(|gpus| (1..=MAX_GPUS).contains(&gpus));
+    let counted = sensible(parallel.checked_gpus()) && sensible(moe_tp.checked_mul(moe_ep));
+    if !counted || [tp, pp, dp, cp].contains(&0) {
         return Err(PriceError::Shape("parallel sizes must be at least 1 and sensible"));
     }
     if !(1..=MAX_BATCH).contains(&batch) {

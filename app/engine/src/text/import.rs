@@ -70,6 +70,12 @@ pub enum Why<'a> {
     OpenQuote,
     /// No container called main.
     NoMain,
+    /// A deployment of nothing.
+    NoWorkers,
+    /// Something that a link could not say.
+    Link(String),
+    /// What a value may have been meant as.
+    Meant(&'a str),
     /// The link disagrees with the arguments.
     Overruled(&'a str),
     /// More lines like these.
@@ -124,6 +130,9 @@ pub fn why_unread(why: &Why<'_>) -> String {
         Why::Mixed => "The text has separate workers as well; only those count.".to_owned(),
         Why::OpenQuote => "A quote that opens here never closes; nothing behind it was read.".to_owned(),
         Why::NoMain => "The component has no container called main.".to_owned(),
+        Why::NoWorkers => "The deployment has no components.".to_owned(),
+        Why::Link(notice) => notice.clone(),
+        Why::Meant(message) => (*message).to_owned(),
         Why::Overruled(link) => format!("The link in the text says {}; this line counts.", excerpt(link)),
         Why::More(lines) => format!("{} more lines were not understood.", count(*lines as u64)),
     }
