@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Models(List),
     /// Lists the GPU systems and the measured data for them.
     Systems(List),
+    /// Checks manifests as the cluster, its operator, the planner and the engines would.
+    Validate(Validate),
 }
 
 #[derive(Debug, Group)]
@@ -96,6 +98,22 @@ pub(crate) struct Import {
     pub(crate) space: Space,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Group)]
+#[command(
+    after_help = "Exit code: 0 without errors (warnings may be printed), 1 with errors, 2 when a file cannot be read."
+)]
+pub(crate) struct Validate {
+    /// Files of any number of documents each; - reads standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Dynamo release in the cluster.
+    #[arg(long, value_name = "VERSION", value_parser = dynamo, default_value = Dynamo::default().tag())]
+    pub(crate) dynamo: Dynamo,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Group)]

@@ -8,6 +8,7 @@ mod models;
 mod search;
 mod support;
 mod systems;
+mod validate;
 
 use crate::args::Command;
 use crate::report::{Failure, Report};
@@ -23,5 +24,6 @@ pub(crate) fn run(command: Command) -> Result<Report, Failure> {
         Command::Support(args) => support::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Systems(args) => systems::run(&args),
+        Command::Validate(args) => validate::run(&args),
     }
 }

@@ -4,6 +4,7 @@
 mod finding;
 mod release;
 mod names;
+mod grove;
 mod sku;
 mod yaml;
 mod check;
@@ -12,6 +13,9 @@ mod import;
 
 pub use check::validate;
 pub use finding::{Check, Severity};
+pub use grove::{
+    GROVE_ANNOTATION, GROVE_NAME, GroveName, GroveNames, grove_cost, grove_names, longest_grove_component,
+};
 pub use import::{Fixed, Imported, Kind, Unread, import};
 pub use names::{MAX_REQUEST_NAME, request_name};
 pub use release::Dynamo;

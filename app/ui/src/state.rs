@@ -20,8 +20,8 @@ use crate::services::{location, packs, screen};
 use crate::view_model::export::Tab;
 use crate::view_model::fragment::{Fragment, Screen};
 use crate::view_model::key;
-use crate::view_model::today::{Standing, Today, standing};
 use crate::view_model::shown::{Shown, show};
+use crate::view_model::today::{Standing, Today, standing};
 
 /// A configuration set aside, with the question it answered.
 #[derive(Clone, Debug, PartialEq)]

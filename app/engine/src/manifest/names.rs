@@ -29,7 +29,8 @@ pub fn request_name(model: &str) -> String {
     format!("{kept}-{hash:04x}")
 }
 
-fn fnv1a(text: &str) -> u32 {
+/// FNV-1a of 32 bits.
+pub(super) fn fnv1a(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
@@ -50,6 +51,85 @@ pub(super) fn is_dns_1035_label(name: &str) -> bool {
 /// Dot-separated labels: names of objects.
 pub(super) fn is_dns_1123_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_dns_1123_label)
+}
+
+/// A quantity of a resource: a sign, a decimal number, then a suffix or an exponent.
+pub(super) fn is_quantity(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    let (number, suffix) = unsigned.split_at(end);
+    is_decimal(number)
+        && (matches!(
+            suffix,
+            "" | "n"
+                | "u"
+                | "m"
+                | "k"
+                | "M"
+                | "G"
+                | "T"
+                | "P"
+                | "E"
+                | "Ki"
+                | "Mi"
+                | "Gi"
+                | "Ti"
+                | "Pi"
+                | "Ei"
+        ) || suffix
+            .strip_prefix(['e', 'E'])
+            .is_some_and(|exponent| is_decimal(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))))
+}
+
+fn is_decimal(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.bytes().filter(|&byte| byte == b'.').count() <= 1
+}
+
+/// Name of an environment variable that every shell takes.
+pub(super) fn is_env_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Name of a port: a label of at most 15 characters, one of them a letter.
+pub(super) fn is_port_name(name: &str) -> bool {
+    is_dns_1123_label(name) && name.len() <= 15 && name.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// Value of a label; it may be empty.
+pub(super) fn is_label_value(value: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    value.len() <= 63
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && ends(value.chars().next())
+        && ends(value.chars().next_back())
+}
+
+/// Key of a label or an annotation: a name, perhaps after a domain and a slash.
+pub(super) fn is_label_key(key: &str) -> bool {
+    let (domain, name) = match key.split_once('/') {
+        Some((domain, name)) => (Some(domain), name),
+        None => (None, key),
+    };
+    domain.is_none_or(is_dns_1123_subdomain) && !name.is_empty() && is_label_value(name)
+}
+
+/// Name of a component of a deployment.
+pub(super) fn is_component_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !name.is_empty()
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Last part of an image's path, without tag and digest, such as `vllm-runtime`.
+pub(super) fn image_name(image: &str) -> &str {
+    let path = image.split('@').next().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.split(':').next().unwrap_or_default()
 }
 
 /// `MAJOR.MINOR.PATCH`, each 0 to 9999 without leading zeros.
@@ -109,6 +189,44 @@ mod tests {
             assert!(!is_dns_1123_label(bad) && !is_dns_1123_subdomain(bad), "{bad}");
         }
         assert!(!is_dns_1035_label("1a") && !is_dns_1123_label(&"a".repeat(64)));
+    }
+
+    #[test]
+    fn quantities() {
+        for good in ["8", "500m", "64Gi", "1.5", ".5", "5.", "-1", "+2", "1e3", "1E-3", "2e+.5"] {
+            assert!(is_quantity(good), "{good}");
+        }
+        for bad in ["", "Gi", "1 Gi", "1GB", "1.2.3", "1e", "e3", "--1", ".", "64gi"] {
+            assert!(!is_quantity(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn smaller_names() {
+        assert!(is_env_name("HF_HOME") && is_env_name("_a1"));
+        for bad in ["", "1A", "A-B", "A.B", "É", "A B", "A="] {
+            assert!(!is_env_name(bad), "{bad}");
+        }
+        assert!(is_port_name("http-1") && !is_port_name("80") && !is_port_name("a-name-of-sixteen"));
+        for good in ["", "a", "A_b.c-1", "1"] {
+            assert!(is_label_value(good), "{good}");
+        }
+        for bad in ["-a", "a-", "a/b", "é", "a b", &"a".repeat(64)] {
+            assert!(!is_label_value(bad), "{bad}");
+        }
+        for good in ["a", "nvidia.com/enable-grove", "app.kubernetes.io/name"] {
+            assert!(is_label_key(good), "{good}");
+        }
+        for bad in ["", "/a", "a/", "A.b/c", "a/b/c", "a b"] {
+            assert!(!is_label_key(bad), "{bad}");
+        }
+        assert!(is_component_name("Frontend") && is_component_name("1-A"));
+        for bad in ["", "-a", "a-", "a_b", "a.b", &"a".repeat(64)] {
+            assert!(!is_component_name(bad), "{bad}");
+        }
+        for image in ["r:5000/a/vllm-runtime:1.6.1", "vllm-runtime@sha256:00", "vllm-runtime"] {
+            assert_eq!(image_name(image), "vllm-runtime");
+        }
     }
 
     #[test]

@@ -39,7 +39,6 @@ impl Document {
     }
 
     /// Line of the first line of a text that stands in a block of its own (`|`) at this path.
-    #[allow(dead_code, reason = "for texts inside of values")]
     pub(super) fn block_line(&self, path: &str) -> Option<u32> {
         self.lines.exact(path)?.block
     }

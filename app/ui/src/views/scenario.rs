@@ -17,8 +17,8 @@ use crate::view_model::coverage;
 use crate::view_model::form::{self, GoalKind};
 use crate::view_model::preset::{PRESETS, Preset};
 use crate::view_model::remedy::field_of;
-use more::More;
 use bring::Bring;
+use more::More;
 use own_model::OwnModel;
 
 /// What the search says is wrong with a field.

@@ -2,88 +2,49 @@
 
 use serde_json::Value;
 
-use super::{planner, schema};
-use crate::manifest::names::{
-    MAX_REQUEST_NAME, image_version, is_dns_1035_label, is_dns_1123_label, is_dns_1123_subdomain, semver_core,
-};
+use super::graph::Graph;
+use super::object;
+use super::planner::{Planner, Version};
+use super::schema::Schemas;
+use crate::manifest::grove::GROVE_NAME;
+use crate::manifest::names::{MAX_REQUEST_NAME, image_version, is_dns_1123_subdomain, semver_core};
 use crate::manifest::yaml::join;
 use crate::manifest::{Check, Dynamo};
 
 pub(in crate::manifest) const API_VERSION: &str = "nvidia.com/v1beta1";
 pub(in crate::manifest) const KIND: &str = "DynamoGraphDeploymentRequest";
 
-/// Checks a request as the cluster, its operator and the profiler of this release would.
-pub(super) fn check(document: &Value, release: Dynamo) -> Vec<Check> {
-    let mut checks = Vec::new();
-    if !identity(document, &mut checks) {
-        return checks;
-    }
-    checks.extend(schema::check(document, release));
-    metadata(document, &mut checks);
-    if let Some(spec) = document.get("spec").filter(|spec| spec.is_object()) {
-        engine(spec, release, &mut checks);
-        load(spec, &mut checks);
-        targets(spec, &mut checks);
-        hardware(spec, release, &mut checks);
-        extras(spec, &mut checks);
-        let version = runtime_version(spec).unwrap_or_else(|| semver_core(release.tag()).unwrap_or_default());
-        planner::check(spec, version, &mut checks);
-    }
-    checks
-}
-
-/// Whether the document is a request of the version that the schema describes.
-fn identity(document: &Value, out: &mut Vec<Check>) -> bool {
-    for (key, wanted) in [("apiVersion", API_VERSION), ("kind", KIND)] {
-        match document.get(key) {
-            Some(Value::String(found)) if found == wanted => {}
-            Some(Value::String(found)) => {
-                out.push(Check::error(key, "identity", format!("{key} is {found:?}; it must be {wanted}.")));
-            }
-            _ => out.push(Check::error(key, "identity", format!("{key} is missing; it must be {wanted}."))),
-        }
-    }
-    out.is_empty()
-}
-
-fn metadata(document: &Value, out: &mut Vec<Check>) {
-    let Some(metadata) = document.get("metadata") else {
+/// Checks a request as the operator and the profiler of this release would.
+pub(super) fn check(document: &Value, release: Dynamo, schemas: &Schemas, out: &mut Vec<Check>) {
+    name(document, document.pointer("/spec/overrides/dgd/metadata/name"), out);
+    let Some(spec) = document.get("spec").filter(|spec| spec.is_object()) else {
         return;
     };
-    let path = "metadata.name";
-    match metadata.get("name") {
-        Some(Value::String(name)) if !is_dns_1123_subdomain(name) || !is_dns_1035_label(name) => {
-            let message = format!(
-                "The name {name:?} must begin with a lower-case letter and hold only lower-case letters, digits and dashes, not at its end."
-            );
-            out.push(Check::error(path, "name", message));
-        }
-        Some(Value::String(name)) if name.len() > MAX_REQUEST_NAME => {
-            let message = format!(
-                "The name has {} characters; at most {MAX_REQUEST_NAME} leave room for “-dgd” and the component names.",
-                name.len()
-            );
-            out.push(Check::error(path, "name-length", message));
-        }
-        Some(Value::String(_)) => {}
-        Some(_) => out.push(Check::error(path, "name", "The name must be a text; put it in quotes.")),
-        None => out.push(Check::error(path, "name", "The request needs a name.")),
-    }
-    if let Some(namespace) = metadata.get("namespace")
-        && !namespace.as_str().is_some_and(is_dns_1123_label)
-    {
+    engine(spec, release, out);
+    load(spec, out);
+    targets(spec, out);
+    hardware(spec, release, out);
+    extras(spec, schemas, out);
+    let version = runtime_version(spec).unwrap_or_else(|| semver_core(release.tag()).unwrap_or_default());
+    planner(spec, version, out);
+}
+
+/// The generated deployment is named after the request, unless it is given a name; it may not grow too long.
+pub(super) fn name(document: &Value, given: Option<&Value>, out: &mut Vec<Check>) {
+    let frontend = "Frontend".len();
+    let (name, path, most) = match given.and_then(Value::as_str) {
+        Some(name) => (name, "spec.overrides.dgd.metadata.name", GROVE_NAME - frontend),
+        None => match object::name(document) {
+            Some(name) => (name, "metadata.name", MAX_REQUEST_NAME),
+            None => return,
+        },
+    };
+    let length = name.chars().count();
+    if length > most && length <= 63 {
         let message = format!(
-            "The namespace {namespace} must be a text of at most 63 lower-case letters, digits and dashes, with no dash at either end."
+            "The name has {length} characters; at most {most} leave room for what is added to it and for the component names."
         );
-        out.push(Check::error("metadata.namespace", "name", message));
-    }
-    for group in ["labels", "annotations"] {
-        for (key, value) in metadata.get(group).and_then(Value::as_object).into_iter().flatten() {
-            if !value.is_string() {
-                let path = join(&join("metadata", group), key);
-                out.push(Check::error(path, "type", format!("{key} must be a text; put {value} in quotes.")));
-            }
-        }
+        out.push(Check::error(path, "name-length", message));
     }
 }
 
@@ -91,7 +52,7 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
 
-fn runtime_version(spec: &Value) -> Option<(u16, u16, u16)> {
+fn runtime_version(spec: &Value) -> Option<Version> {
     text(spec, "runtimeVersionOverride")
         .and_then(semver_core)
         .or_else(|| text(spec, "image").and_then(image_version))
@@ -116,7 +77,8 @@ fn engine(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
     }
 }
 
-fn positive(parent: &Value, path: &str, keys: &[&str], out: &mut Vec<Check>) {
+/// Numbers that must be above 0.
+pub(super) fn positive(parent: &Value, path: &str, keys: &[&str], out: &mut Vec<Check>) {
     for key in keys {
         if let Some(number) = parent.get(key).and_then(Value::as_f64).filter(|&number| number <= 0.0) {
             let message = format!("{key} is {}; it must be above 0.", crate::format::plain(number));
@@ -178,7 +140,7 @@ fn hardware(spec: &Value, release: Dynamo, out: &mut Vec<Check>) {
     }
 }
 
-fn extras(spec: &Value, out: &mut Vec<Check>) {
+fn extras(spec: &Value, schemas: &Schemas, out: &mut Vec<Check>) {
     if let Some(claim) = spec.get("modelCache").and_then(|cache| text(cache, "pvcName"))
         && !is_dns_1123_subdomain(claim)
     {
@@ -191,11 +153,62 @@ fn extras(spec: &Value, out: &mut Vec<Check>) {
         return;
     };
     let path = "spec.overrides.dgd";
-    let version = text(dgd, "apiVersion");
-    if text(dgd, "kind") != Some("DynamoGraphDeployment")
-        || !matches!(version, Some("nvidia.com/v1alpha1" | "nvidia.com/v1beta1"))
-    {
-        let message = "An overriding deployment needs apiVersion nvidia.com/v1beta1 (or v1alpha1) and kind DynamoGraphDeployment.";
-        out.push(Check::error(path, "embedded-kind", message));
+    let version = text(dgd, "apiVersion").and_then(|version| version.strip_prefix("nvidia.com/"));
+    match version.filter(|version| ["v1alpha1", "v1beta1"].contains(version)) {
+        Some(version) if text(dgd, "kind") == Some("DynamoGraphDeployment") => {
+            schemas.check_partial(dgd, &format!("DynamoGraphDeployment/{version}"), path, out);
+            length(spec, dgd, path, out);
+        }
+        _ => {
+            let message = "An overriding deployment needs apiVersion nvidia.com/v1beta1 (or v1alpha1) and kind DynamoGraphDeployment.";
+            out.push(Check::error(path, "embedded-kind", message));
+        }
+    }
+}
+
+/// A length that overrides the generated one must hold a whole request.
+fn length(spec: &Value, dgd: &Value, path: &str, out: &mut Vec<Check>) {
+    let tokens = |key: &str, default| {
+        spec.pointer(key).map_or(Some(default), Value::as_u64).filter(|&tokens| u32::try_from(tokens).is_ok())
+    };
+    let Some(whole) = tokens("/workload/isl", 4000).zip(tokens("/workload/osl", 1000)) else { return };
+    for component in Graph::below(dgd, path).components {
+        component.holds(whole.0, whole.1, out);
+    }
+}
+
+fn planner(spec: &Value, version: Version, out: &mut Vec<Check>) {
+    let Some(features) = spec.get("features") else { return };
+    let path = "spec.features.planner";
+    let Some(planner) = features.get("planner").and_then(|planner| Planner::new(planner, path)) else {
+        return;
+    };
+    planner.check(version, out);
+    let mocker = features.pointer("/mocker/enabled").and_then(Value::as_bool).unwrap_or(false);
+    // With a planner, the profiler turns `auto` into vLLM.
+    let served = text(spec, "backend").filter(|backend| *backend != "auto").unwrap_or("vllm");
+    if !(mocker && planner.text("backend", "vllm") == "mocker") {
+        planner.serves(served, "request", out);
+    }
+    if mocker && planner.text("pre_deployment_sweeping_mode", "rapid") == "none" {
+        let message =
+            "Mocked engines need a sweep before deployment; set pre_deployment_sweeping_mode to rapid.";
+        out.push(Check::error(planner.at("pre_deployment_sweeping_mode"), "planner-sweep", message));
+    }
+    let has_sla = spec.get("sla").and_then(Value::as_object).is_some_and(|sla| !sla.is_empty());
+    if has_sla && planner.target() != "sla" {
+        let message = format!(
+            "The target is {}, so the planner ignores the SLA; set optimization_target to sla.",
+            planner.target()
+        );
+        out.push(Check::warning(planner.at("optimization_target"), "planner-target", message));
+    }
+    let total = spec.pointer("/hardware/totalGpus").and_then(Value::as_i64);
+    if let Some(total) = total.filter(|&total| total != planner.max_gpus()) {
+        let message = format!(
+            "The planner may use {} GPUs, the request has {total}; set max_gpu_budget to {total}.",
+            planner.max_gpus()
+        );
+        out.push(Check::warning(planner.at("max_gpu_budget"), "planner-budget", message));
     }
 }

@@ -1,35 +1,55 @@
-//! The published schema of a request: types, limits and unknown fields.
+//! The published schemas: types, limits and unknown fields.
 //!
-//! `schema/dgdr.v1beta1.json` is the structural schema of the custom resource definition as of Dynamo 1.5,
-//! reduced to what is checked; `schema/dgdr.v1beta1.since-1.6.json` is merged over it for 1.6.
+//! `schema/dynamo.json` holds the structural schemas of the custom resource definitions as of Dynamo 1.5, reduced to
+//! what is checked, each part that occurs twice written once; `schema/since-1.6.json` is merged over it for 1.6.
+
+mod pattern;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::manifest::names::semver_core;
 use crate::manifest::yaml::join;
 use crate::manifest::{Check, Dynamo};
 
-const SCHEMA: &str = include_str!("../../../schema/dgdr.v1beta1.json");
-const SINCE_1_6: &str = include_str!("../../../schema/dgdr.v1beta1.since-1.6.json");
+const SCHEMAS: &str = include_str!("../../../schema/dynamo.json");
+const SINCE_1_6: &str = include_str!("../../../schema/since-1.6.json");
 
-const SEMVER: &str = r"^(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})$";
-const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
-
-/// Checks a document against the schema of a release.
-pub(super) fn check(document: &Value, release: Dynamo) -> Vec<Check> {
-    let mut checks = Vec::new();
-    walk(document, &schema(release), "", &mut checks);
-    checks
+/// The schemas of a release.
+pub(super) struct Schemas {
+    all: Value,
 }
 
-fn schema(release: Dynamo) -> Value {
-    // Both files are part of the program; a test reads them.
-    let mut schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
-    if release >= Dynamo::V1_6 {
-        let newer: Value = serde_json::from_str(SINCE_1_6).unwrap_or_default();
-        merge(&mut schema, newer);
+impl Schemas {
+    /// Those of this release.
+    pub(super) fn new(release: Dynamo) -> Self {
+        // Both files are part of the program; a test reads them.
+        let mut all: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
+        if release >= Dynamo::V1_6 {
+            merge(&mut all, serde_json::from_str(SINCE_1_6).unwrap_or_default());
+        }
+        Self { all }
     }
-    schema
+
+    /// Checks a document of a kind, such as `DynamoGraphDeployment/v1beta1`.
+    pub(super) fn check(&self, document: &Value, kind: &str, out: &mut Vec<Check>) {
+        if let Some(schema) = self.all.get("kinds").and_then(|kinds| kinds.get(kind)) {
+            Walk { schemas: self, partial: false, out }.value(document, schema, "");
+        }
+    }
+
+    /// Checks a document that is merged into another one: nothing is required, and `$patch` may say how to merge.
+    pub(super) fn check_partial(&self, document: &Value, kind: &str, path: &str, out: &mut Vec<Check>) {
+        if let Some(schema) = self.all.get("kinds").and_then(|kinds| kinds.get(kind)) {
+            Walk { schemas: self, partial: true, out }.value(document, schema, path);
+        }
+    }
+
+    /// The part that is written elsewhere.
+    fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        let name = schema.get("$ref").and_then(Value::as_str);
+        name.and_then(|name| self.all.get("definitions")?.get(name)).unwrap_or(schema)
+    }
 }
 
 fn merge(into: &mut Value, from: Value) {
@@ -47,152 +67,195 @@ fn flag(schema: &Value, key: &str) -> bool {
     schema.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn walk(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    if value.is_null() {
-        // The API server drops null where a field may not be null, so it counts as absent.
-        return;
+fn count(schema: &Value, key: &str) -> Option<u64> {
+    schema.get(key).and_then(Value::as_u64)
+}
+
+struct Walk<'a> {
+    schemas: &'a Schemas,
+    partial: bool,
+    out: &'a mut Vec<Check>,
+}
+
+impl Walk<'_> {
+    fn error(&mut self, path: impl Into<String>, rule: &'static str, message: impl Into<String>) {
+        self.out.push(Check::error(path, rule, message));
     }
-    if flag(schema, "x-kubernetes-int-or-string") {
-        match value {
-            Value::String(text) => pattern(text, schema, path, out),
-            Value::Number(number) if number.is_u64() || number.is_i64() => {}
-            _ => out.push(Check::error(
-                path,
-                "type",
-                format!("{} must be a whole number or a text.", name(path)),
-            )),
+
+    fn value(&mut self, value: &Value, schema: &Value, path: &str) {
+        let schemas = self.schemas;
+        let schema = schemas.resolved(schema);
+        if value.is_null() {
+            // The API server drops null where a field may not be null, so it counts as absent.
+            return;
         }
-        return;
-    }
-    if let Some(wanted) = schema.get("type").and_then(Value::as_str)
-        && !has_type(value, wanted)
-    {
-        let message = format!("{} must be {}, not {}.", name(path), type_name(wanted), shown(value));
-        out.push(Check::error(path, "type", message));
-        return;
-    }
-    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
-        && !allowed.contains(value)
-    {
-        let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
-        let message =
-            format!("{} is {}; it must be one of {}.", name(path), shown(value), allowed.join(", "));
-        out.push(Check::error(path, "enum", message));
-    }
-    match value {
-        Value::String(text) => string(text, schema, path, out),
-        Value::Number(_) => range(value, schema, path, out),
-        Value::Array(items) => {
-            if let Some(item) = schema.get("items") {
-                for (at, value) in items.iter().enumerate() {
-                    walk(value, item, &join(path, &at.to_string()), out);
+        if flag(schema, "x-kubernetes-int-or-string") {
+            match value {
+                Value::String(text) => self.pattern(text, schema, path),
+                Value::Number(number) if number.is_u64() || number.is_i64() => {}
+                _ => {
+                    let message =
+                        format!("{} must be a whole number or a text, not {}.", name(path), shown(value));
+                    self.error(path, "type", message);
                 }
             }
+            return;
         }
-        Value::Object(map) => object(map, schema, path, out),
-        Value::Null | Value::Bool(_) => {}
-    }
-}
-
-fn object(map: &Map<String, Value>, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    for key in
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-    {
-        if map.get(key).is_none_or(Value::is_null) {
-            out.push(Check::error(join(path, key), "required", format!("{key} is missing; it is required.")));
+        if let Some(wanted) = schema.get("type").and_then(Value::as_str)
+            && !has_type(value, wanted)
+        {
+            let hint = if wanted == "string" && !value.is_object() && !value.is_array() {
+                format!(" Write \"{value}\".")
+            } else {
+                String::new()
+            };
+            let message =
+                format!("{} must be {}, not {}.{hint}", name(path), type_name(wanted), shown(value));
+            self.error(path, "type", message);
+            return;
+        }
+        if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+            && !allowed.contains(value)
+        {
+            let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
+            let message =
+                format!("{} is {}; it must be one of {}.", name(path), shown(value), allowed.join(", "));
+            self.error(path, "enum", message);
+        }
+        match value {
+            Value::String(text) => self.string(text, schema, path),
+            Value::Number(_) => self.range(value, schema, path),
+            Value::Array(items) => self.list(items, schema, path),
+            Value::Object(map) => self.object(map, schema, path),
+            Value::Null | Value::Bool(_) => {}
         }
     }
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let others = schema.get("additionalProperties");
-    let open = flag(schema, "x-kubernetes-preserve-unknown-fields")
-        || flag(schema, "x-kubernetes-embedded-resource")
-        || others == Some(&Value::Bool(true));
-    for (key, value) in map {
-        let below = join(path, key);
-        if let Some(property) = properties.and_then(|properties| properties.get(key)) {
-            walk(value, property, &below, out);
-        } else if let Some(other) = others.filter(|other| other.is_object()) {
-            walk(value, other, &below, out);
-        } else if !open {
-            let message = format!(
-                "{below} is not a field of this version; the cluster would drop it without a word. Remove it or check its spelling."
-            );
-            out.push(Check::error(below, "unknown-field", message));
+
+    fn object(&mut self, map: &Map<String, Value>, schema: &Value, path: &str) {
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        for key in required.filter_map(Value::as_str).filter(|_| !self.partial) {
+            if map.get(key).is_none_or(Value::is_null) {
+                self.out.push(Check::error(
+                    join(path, key),
+                    "required",
+                    format!("{key} is missing; it is required."),
+                ));
+            }
+        }
+        let most = count(schema, "maxProperties").filter(|&most| map.len() as u64 > most);
+        if let Some(most) = most {
+            let message = format!("{} has {} entries; at most {most} are allowed.", name(path), map.len());
+            self.error(path, "length", message);
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let others = schema.get("additionalProperties");
+        let open = flag(schema, "x-kubernetes-preserve-unknown-fields")
+            || flag(schema, "x-kubernetes-embedded-resource")
+            || others == Some(&Value::Bool(true));
+        for (key, value) in map {
+            let below = join(path, key);
+            if let Some(property) = properties.and_then(|properties| properties.get(key)) {
+                self.value(value, property, &below);
+            } else if let Some(other) = others.filter(|other| other.is_object()) {
+                self.value(value, other, &below);
+            } else if !(open || self.partial && key == "$patch") {
+                let near = properties.and_then(|properties| nearest(key, properties.keys()));
+                let hint = near.map_or_else(
+                    || "Remove it or check its spelling.".to_owned(),
+                    |near| format!("Is {near} meant?"),
+                );
+                let message = format!(
+                    "{below} is not a field of this version; the cluster would drop it without a word. {hint}"
+                );
+                self.error(below, "unknown-field", message);
+            }
         }
     }
-}
 
-fn string(text: &str, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    let length = text.chars().count() as u64;
-    if schema.get("minLength").and_then(Value::as_u64).is_some_and(|least| length < least) {
-        out.push(Check::error(path, "length", format!("{} must not be empty.", name(path))));
+    fn list(&mut self, items: &[Value], schema: &Value, path: &str) {
+        if let Some(most) = count(schema, "maxItems").filter(|&most| items.len() as u64 > most) {
+            let message = format!("{} has {} entries; at most {most} are allowed.", name(path), items.len());
+            self.error(path, "length", message);
+        }
+        if let Some(item) = schema.get("items") {
+            for (at, value) in items.iter().enumerate() {
+                self.value(value, item, &join(path, &at.to_string()));
+            }
+        }
+        let keys: Option<Vec<&str>> = match schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array)
+        {
+            Some(keys) => Some(keys.iter().filter_map(Value::as_str).collect()),
+            None if schema.get("x-kubernetes-list-type").is_some() => Some(Vec::new()),
+            None => None,
+        };
+        if let Some(keys) = keys {
+            self.unique(items, &keys, path);
+        }
     }
-    if let Some(most) = schema.get("maxLength").and_then(Value::as_u64).filter(|&most| length > most) {
-        let message = format!("{} has {length} characters; at most {most} are allowed.", name(path));
-        out.push(Check::error(path, "length", message));
+
+    /// Items of a list that is merged by keys must differ in them; those of a set, in themselves.
+    fn unique(&mut self, items: &[Value], keys: &[&str], path: &str) {
+        let mut seen = BTreeSet::new();
+        for (at, item) in items.iter().enumerate() {
+            let identity = if keys.is_empty() {
+                item.to_string()
+            } else if item.is_object() {
+                // The only key with a default.
+                let of = |key: &&str| match item.get(key) {
+                    None if *key == "protocol" => "\"TCP\"".to_owned(),
+                    found => found.map(Value::to_string).unwrap_or_default(),
+                };
+                keys.iter().map(of).collect::<Vec<_>>().join(", ")
+            } else {
+                continue;
+            };
+            if !seen.insert(identity.clone()) {
+                let message = if keys.is_empty() {
+                    format!("{identity} stands in {} twice; remove one.", name(path))
+                } else {
+                    format!("Two entries of {} have {} {identity}; rename one.", name(path), keys.join(", "))
+                };
+                self.error(join(path, &at.to_string()), "duplicate", message);
+            }
+        }
     }
-    pattern(text, schema, path, out);
-}
 
-fn pattern(text: &str, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    let (fits, wanted) = match schema.get("pattern").and_then(Value::as_str) {
-        Some(SEMVER) => (semver_core(text).is_some(), "a version such as 1.6.1, without leading zeros"),
-        Some(QUANTITY) => (is_quantity(text), "a quantity such as 8, 500m or 64Gi"),
-        // The schema has no other pattern; a test holds it to that.
-        _ => return,
-    };
-    if !fits {
-        let message = format!("{} is {text:?}; it must be {wanted}.", name(path));
-        out.push(Check::error(path, "pattern", message));
+    fn string(&mut self, text: &str, schema: &Value, path: &str) {
+        let length = text.chars().count() as u64;
+        if count(schema, "minLength").is_some_and(|least| length < least) {
+            self.error(path, "length", format!("{} must not be empty.", name(path)));
+            return;
+        }
+        if let Some(most) = count(schema, "maxLength").filter(|&most| length > most) {
+            let message = format!("{} has {length} characters; at most {most} are allowed.", name(path));
+            self.error(path, "length", message);
+        }
+        self.pattern(text, schema, path);
     }
-}
 
-fn range(value: &Value, schema: &Value, path: &str, out: &mut Vec<Check>) {
-    let number = value.as_f64().unwrap_or_default();
-    let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
-    let (least, most) = match schema.get("format").and_then(Value::as_str) {
-        Some("int32") => (Some(f64::from(i32::MIN)), Some(f64::from(i32::MAX))),
-        _ => (None, None),
-    };
-    let least = limit("minimum").or(least);
-    let most = limit("maximum").or(most);
-    if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
-        out.push(Check::error(path, "range", format!("{} is {value}, which is out of range.", name(path))));
+    fn pattern(&mut self, text: &str, schema: &Value, path: &str) {
+        let pattern = schema.get("pattern").and_then(Value::as_str);
+        if let Some(wanted) = pattern.and_then(|pattern| pattern::misfit(text, pattern)) {
+            let message = format!("{} is {}; it must be {wanted}.", name(path), quoted(text));
+            self.error(path, "pattern", message);
+        }
     }
-}
 
-/// A sign, a decimal number, then a suffix or an exponent.
-fn is_quantity(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(end);
-    is_decimal(number)
-        && (matches!(
-            suffix,
-            "" | "n"
-                | "u"
-                | "m"
-                | "k"
-                | "M"
-                | "G"
-                | "T"
-                | "P"
-                | "E"
-                | "Ki"
-                | "Mi"
-                | "Gi"
-                | "Ti"
-                | "Pi"
-                | "Ei"
-        ) || suffix
-            .strip_prefix(['e', 'E'])
-            .is_some_and(|exponent| is_decimal(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))))
-}
-
-fn is_decimal(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_digit())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && text.bytes().filter(|&byte| byte == b'.').count() <= 1
+    fn range(&mut self, value: &Value, schema: &Value, path: &str) {
+        let number = value.as_f64().unwrap_or_default();
+        let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let (least, most) = match schema.get("format").and_then(Value::as_str) {
+            Some("int32") => (Some(f64::from(i32::MIN)), Some(f64::from(i32::MAX))),
+            _ => (None, None),
+        };
+        let (least, most) = (limit("minimum").or(least), limit("maximum").or(most));
+        let bound = match (least.filter(|&least| number < least), most.filter(|&most| number > most)) {
+            (Some(least), _) => format!("at least {}", crate::format::plain(least)),
+            (_, Some(most)) => format!("at most {}", crate::format::plain(most)),
+            _ => return,
+        };
+        self.error(path, "range", format!("{} is {value}; it must be {bound}.", name(path)));
+    }
 }
 
 fn has_type(value: &Value, wanted: &str) -> bool {
@@ -219,93 +282,64 @@ fn type_name(wanted: &str) -> &str {
     }
 }
 
-fn shown(value: &Value) -> String {
+/// A value short enough for a sentence.
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Object(_) => "a mapping".to_owned(),
         Value::Array(_) => "a list".to_owned(),
-        Value::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
+        Value::String(text) => quoted(text),
         other => other.to_string(),
     }
+}
+
+/// A text short enough for a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
 }
 
 fn name(path: &str) -> &str {
     if path.is_empty() { "The document" } else { path }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn patterns<'a>(schema: &'a Value, out: &mut Vec<&'a str>) {
-        match schema {
-            Value::Object(map) => {
-                out.extend(map.get("pattern").and_then(Value::as_str));
-                map.values().for_each(|value| patterns(value, out));
-            }
-            Value::Array(items) => items.iter().for_each(|item| patterns(item, out)),
-            _ => {}
-        }
+/// A known name that differs by case, punctuation or a letter or two.
+pub(super) fn nearest<'a, S: AsRef<str> + ?Sized + 'a>(
+    word: &str,
+    known: impl Iterator<Item = &'a S>,
+) -> Option<&'a str> {
+    let plain = |word: &str| {
+        word.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let wanted = plain(word);
+    if !(3..=60).contains(&wanted.len()) {
+        return None;
     }
-
-    #[test]
-    fn every_pattern_of_the_schema_is_checked() {
-        let schema = schema(Dynamo::V1_6);
-        let mut found = Vec::new();
-        patterns(&schema, &mut found);
-        assert!(found.contains(&SEMVER) && found.contains(&QUANTITY));
-        assert!(found.iter().all(|pattern| [SEMVER, QUANTITY].contains(pattern)), "{found:?}");
-    }
-
-    fn rules(spec: &Value) -> Vec<(String, std::borrow::Cow<'static, str>)> {
-        let document = json!({"apiVersion": "a", "kind": "k", "metadata": {"anything": 1}, "spec": spec});
-        check(&document, Dynamo::V1_6).into_iter().map(|check| (check.path, check.rule)).collect()
-    }
-
-    #[test]
-    fn the_whole_job_template_is_typed() {
-        let container = |resources: Value| {
-            json!({"model": "m", "overrides": {"profilingJob": {"template": {"spec": {"containers": [
-                {"name": "profiler", "resources": resources}]}}}}})
-        };
-        assert_eq!(rules(&container(json!({"limits": {"memory": "64Gi", "cpu": 2}}))), vec![]);
-        let at = "spec.overrides.profilingJob.template.spec.containers.0.resources";
-        assert_eq!(
-            rules(&container(json!({"limits": {"memory": "64GB"}}))),
-            [(format!("{at}.limits.memory"), "pattern".into())]
-        );
-        assert_eq!(
-            rules(&container(json!({"limits": {"cpu": 1.5}}))),
-            [(format!("{at}.limits.cpu"), "type".into())]
-        );
-        assert_eq!(
-            rules(&container(json!({"limit": {}}))),
-            [(format!("{at}.limit"), "unknown-field".into())]
-        );
-    }
-
-    #[test]
-    fn types_ranges_and_required_fields() {
-        let hardware = |value: Value| json!({"model": "m", "hardware": {"totalGpus": value}});
-        assert_eq!(rules(&hardware(json!(32))), vec![]);
-        for value in [json!("32"), json!(32.5), json!([]), json!(true)] {
-            assert_eq!(rules(&hardware(value)), [("spec.hardware.totalGpus".to_owned(), "type".into())]);
-        }
-        assert_eq!(
-            rules(&hardware(json!(3_000_000_000_u64))),
-            [("spec.hardware.totalGpus".to_owned(), "range".into())]
-        );
-        assert_eq!(rules(&json!({})), [("spec.model".to_owned(), "required".into())]);
-        assert_eq!(check(&json!({}), Dynamo::V1_5).len(), 4);
-    }
-
-    #[test]
-    fn quantities() {
-        for good in ["8", "500m", "64Gi", "1.5", ".5", "5.", "-1", "+2", "1e3", "1E-3", "2e+.5"] {
-            assert!(is_quantity(good), "{good}");
-        }
-        for bad in ["", "Gi", "1 Gi", "1GB", "1.2.3", "1e", "e3", "--1", ".", "64gi"] {
-            assert!(!is_quantity(bad), "{bad}");
-        }
-    }
+    let near =
+        known.map(|name| (distance(wanted.as_bytes(), plain(name.as_ref()).as_bytes()), name.as_ref()));
+    near.filter(|(distance, name)| name.len() > 2 && *distance <= 1 + wanted.len() / 8)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
 }
+
+/// Letters to insert, remove or replace.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut corner = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.iter().enumerate() {
+            let replaced = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

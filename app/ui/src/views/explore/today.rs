@@ -43,7 +43,8 @@ fn figures(standing: Standing) -> impl IntoView {
         ("ITL", format!("{} ms", format::ms(point.itl_ms))),
         ("req/s", format::rate(point.requests_per_sec)),
     ];
-    let facts = facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view();
+    let facts =
+        facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view();
     let change = change.map(|at| {
         view! {
             <button type="button" class="ghost small" on:click=move |_| { page.select(at); page.commit(); }>"Show the change"</button>

@@ -26,7 +26,9 @@ pub(super) fn Figures() -> impl IntoView {
         }
     };
     let picture = move || {
-        page.shown.get().map(|shown: Arc<Shown>| svg(&shown, page.focus.get(), page.today_point(), &page.palette.get(), ""))
+        page.shown.get().map(|shown: Arc<Shown>| {
+            svg(&shown, page.focus.get(), page.today_point(), &page.palette.get(), "")
+        })
     };
     view! {
         <div class="sheethead"><h2>"Figures and chart"</h2></div>
@@ -52,7 +54,13 @@ fn save_json(page: Page, shown: &Shown) {
 }
 
 fn save_svg(page: Page, shown: &Shown) {
-    let text = svg(shown, page.focus.get_untracked(), untrack(|| page.today_point()), &page.palette.get_untracked(), &address(page));
+    let text = svg(
+        shown,
+        page.focus.get_untracked(),
+        untrack(|| page.today_point()),
+        &page.palette.get_untracked(),
+        &address(page),
+    );
     clipboard::save("frontier.svg", "image/svg+xml", &text);
 }
 
