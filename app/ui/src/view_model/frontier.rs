@@ -350,6 +350,7 @@ mod tests {
                 close_up: false,
                 size: (10.0, 10.0),
                 focus: Some(3),
+                today: None,
             };
             let chart = ChartVm::new(&input);
             assert!(chart.marks.is_empty() && !chart.x_ticks.is_empty());

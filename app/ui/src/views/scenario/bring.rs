@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::manifest::{Check, Imported};
-use engine::text::{Message, excerpt};
+use engine::text::Message;
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
@@ -167,7 +167,7 @@ fn outcome(reading: Reading) -> AnyView {
             });
             let unread = imported.unread.iter().map(|unread| {
                 let line = unread.line.map(|line| format!("Line {line}: "));
-                view! { <li><b>{line}<code>{excerpt(&unread.text)}</code></b><span>{unread.why.clone()}</span></li> }
+                view! { <li><b>{line}<code>{unread.text.clone()}</code></b><span>{unread.why.clone()}</span></li> }
             });
             let assumed = imported.assumed.iter().map(|assumed| view! { <li>{assumed.clone()}</li> });
             let (some_unread, some_assumed) = (!imported.unread.is_empty(), !imported.assumed.is_empty());
