@@ -11,7 +11,7 @@ mod write;
 
 pub use check::validate;
 pub use finding::{Check, Severity};
-pub use names::{MAX_REQUEST_NAME, request_name};
+pub use names::{MAX_DEPLOYMENT_NAME, MAX_REQUEST_NAME, request_name};
 pub use release::Dynamo;
 pub use sku::gpu_sku;
 pub use write::{
