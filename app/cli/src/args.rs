@@ -96,6 +96,7 @@ pub(crate) struct Export {
 /// What a deployment may have besides its layout.
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Extras {
     /// What the planner may do.
     #[arg(long, value_enum, default_value_t = PlannerUse::Scales)]

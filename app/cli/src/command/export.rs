@@ -112,7 +112,7 @@ fn model_cache(text: &str) -> ModelCache {
 fn printed(files: &[File]) -> String {
     match files {
         [file] => file.text.clone(),
-        _ => files.iter().map(|file| format!("# file: {}\n{}\n", file.name, file.text)).collect(),
+        _ => files.iter().flat_map(|file| ["# file: ", &file.name, "\n", &file.text, "\n"]).collect(),
     }
 }
 

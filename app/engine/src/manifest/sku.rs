@@ -53,7 +53,7 @@ pub(super) fn gpu_product(system: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether its nodes have Arm processors and share NVLink across a rack.
+/// Whether its nodes have Arm processors and share `NVLink` across a rack.
 pub(super) fn is_rack(system: &SystemSpec) -> bool {
     system.gpus_per_rack.is_some()
 }

@@ -11,6 +11,10 @@ mod request;
 mod graph;
 mod dgdr;
 mod dgd;
+mod shell;
+mod launch;
+mod benchmark;
+mod llmd;
 
 use serde::{Deserialize, Serialize};
 
@@ -230,7 +234,10 @@ pub fn write(format: Format, selection: &Selection<'_>, options: &Options) -> Re
         Format::Dgdr => dgdr::write(selection, options),
         Format::Dgd => dgd::write(selection, options),
         Format::Planner => planner::write(selection, options),
-        _ => Err(vec![Check::error("", "format", "This format is not written yet.")]),
+        Format::Launch => launch::write(selection, options),
+        Format::Benchmark => benchmark::write(selection, options),
+        Format::LlmdKustomize => llmd::write_kustomize(selection, options),
+        Format::LlmdHelm => llmd::write_helm(selection, options),
     }
 }
 

@@ -173,7 +173,6 @@ impl Paths {
             (Some("name"), _) => {
                 unquoted(item.split_once(':').map_or("", |(_, name)| name.trim())).to_owned()
             }
-            (Some(_), _) => number.to_string(),
             (None, _) if value.starts_with("--") => {
                 let flag = value.split('=').next().unwrap_or(value).to_owned();
                 self.flag = Some((indent, flag.clone()));
@@ -183,7 +182,7 @@ impl Paths {
                 repeats = true;
                 flag.clone()
             }
-            (None, _) => number.to_string(),
+            _ => number.to_string(),
         };
         self.parents.push((indent, name, true));
         repeats
@@ -247,7 +246,8 @@ fn is_plain(value: &str) -> bool {
 fn is_retyped(value: &str) -> bool {
     const WORDS: &[&str] = &["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", "=", "<<"];
     let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
-    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+    let is_number = |c: char| c.is_ascii_hexdigit() || "xXoO_:.+-tTzZ".contains(c);
+    digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.chars().all(is_number)
         || WORDS.contains(&value.to_ascii_lowercase().as_str())
 }
 

@@ -78,9 +78,9 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// GPUs that are used.
-    pub(super) fn gpus(&self) -> u64 {
-        self.pools.iter().map(Pool::all_gpus).sum()
+    /// Whether workers run on different GPUs, so that each must find its own.
+    pub(super) fn has_two_systems(&self) -> bool {
+        self.pools.windows(2).any(|pools| pools[0].system.id != pools[1].system.id)
     }
 
     /// Requests in flight at the predicted operating point.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::annotate::{Annotated, Note, annotate};
 use super::deployment::{Deployment, TOKEN_SECRET};
 use super::graph::{ConfigMap, Fields, Graph, Source, graph};
-use super::objects::{Claim, Metadata, Named};
+use super::objects::{Claim, Metadata, Mount, Named, Volume};
 use super::planner::only_separate;
 use super::{Command, DgdApi, Draft, Manifest, Options, PlannerUse, Selection, finish};
 use crate::manifest::Check;
@@ -37,25 +37,6 @@ struct Config<'a> {
     data: BTreeMap<&'a str, &'a str>,
 }
 
-#[derive(Serialize)]
-struct Mount<'a> {
-    name: &'static str,
-    #[serde(rename = "mountPath")]
-    mount_path: &'a str,
-    #[serde(rename = "readOnly", skip_serializing_if = "Option::is_none")]
-    read_only: Option<bool>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Volume<'a> {
-    name: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    persistent_volume_claim: Option<Claim<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config_map: Option<Named<'a>>,
-}
-
 fn volumes(part: &super::graph::Part) -> (Vec<Volume<'_>>, Vec<Mount<'_>>) {
     let sources = part.volumes.iter().map(|one| {
         let (persistent_volume_claim, config_map) = match &one.source {
@@ -66,9 +47,9 @@ fn volumes(part: &super::graph::Part) -> (Vec<Volume<'_>>, Vec<Mount<'_>>) {
     });
     let mounts = part.volumes.iter().map(|one| Mount {
         name: one.name,
-        mount_path: &one.mount,
+        at: &one.mount,
         // Settings are read; a cache of the Hub is written as well.
-        read_only: matches!(one.source, Source::ConfigMap(_)).then_some(true),
+        is_read_only: matches!(one.source, Source::ConfigMap(_)).then_some(true),
     });
     (sources.collect(), mounts.collect())
 }
@@ -89,7 +70,9 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
         selection.scenario.backend.label()
     ));
     let mut whole = Annotated::default();
-    header.iter().for_each(|line| whole.comment("", line));
+    for line in &header {
+        whole.comment("", line);
+    }
     whole.join(out);
     let mut checks = deployment.warnings();
     if options.extras.mocker {

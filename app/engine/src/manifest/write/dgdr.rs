@@ -58,9 +58,9 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
             workload: load(scenario),
             sla: targets(scenario),
             model_cache: options.extras.model_cache.as_ref().map(|cache| Cache {
-                pvc_name: &cache.claim,
-                pvc_mount_path: cache.mount.as_deref(),
-                pvc_model_path: cache.path.as_deref(),
+                claim: &cache.claim,
+                mount: cache.mount.as_deref(),
+                folder: cache.path.as_deref(),
             }),
             features: features(scenario, point, options, total_gpus),
             overrides: overrides(options),

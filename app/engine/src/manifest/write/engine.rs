@@ -1,8 +1,8 @@
 //! Settings of an engine for one kind of worker.
 
-mod sglang;
+pub(super) mod sglang;
 mod trtllm;
-mod vllm;
+pub(super) mod vllm;
 
 use super::annotate::{Annotated, Note};
 use super::deployment::Deployment;
@@ -33,11 +33,6 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Flags and values in a row.
-    pub(super) fn words(&self) -> Vec<String> {
-        self.args.iter().flat_map(|arg| arg.words.iter().cloned()).collect()
-    }
-
     fn add<const N: usize>(&mut self, words: [&str; N], why: impl Into<String>) {
         let words = words.map(str::to_owned).to_vec();
         self.args.push(Arg { words, why: why.into(), is_told: false });
@@ -80,12 +75,12 @@ pub(super) const fn module(backend: Backend) -> &'static str {
     }
 }
 
-impl Case<'_> {
-    /// `TP 4 of the selected point.`
-    fn of_point(self, what: &str, size: u32) -> String {
-        format!("{what} {size} of the selected point.")
-    }
+/// `TP 4 of the selected point.`
+fn of_point(what: &str, size: u32) -> String {
+    format!("{what} {size} of the selected point.")
+}
 
+impl Case<'_> {
     fn batch(self, per_worker: bool) -> String {
         let Pool { role, parallel, batch, .. } = *self.pool;
         let point = self.deployment.selection.point;

@@ -11,7 +11,7 @@ use crate::format::count;
 use crate::manifest::Check;
 use crate::manifest::sku::{collective_env, gpu_product, is_rack, shared_memory};
 
-/// Key of the planner's settings in their ConfigMap.
+/// Key of the planner's settings in their `ConfigMap`.
 pub(super) const PLANNER_FILE: &str = "planner_config.json";
 const PLANNER_FOLDER: &str = "/workspace/planner_config";
 const ENGINE_FOLDER: &str = "/engine";
@@ -214,15 +214,11 @@ fn worker(deployment: &Deployment<'_>, pool: &Pool<'_>, args: Vec<Arg>) -> Part 
         out.env.push((name.clone(), value.clone()));
     }
     // Different GPUs for prefill and decode only work where each finds its own.
-    if extras.pin_nodes || has_two_systems(deployment) {
+    if extras.pin_nodes || deployment.has_two_systems() {
         let is_arm = is_rack(pool.system);
         out.nodes_like = gpu_product(&pool.system.id).map(|product| Nodes { product, is_arm });
     }
     out
-}
-
-fn has_two_systems(deployment: &Deployment<'_>) -> bool {
-    deployment.pools.windows(2).any(|pools| pools[0].system.id != pools[1].system.id)
 }
 
 fn planner_part(deployment: &Deployment<'_>, settings: String) -> Part {

@@ -50,6 +50,58 @@ pub(super) struct Claim<'a> {
     pub(super) claim_name: &'a str,
 }
 
+/// A volume that pods mount.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Volume<'a> {
+    pub(super) name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) persistent_volume_claim: Option<Claim<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) config_map: Option<Named<'a>>,
+}
+
+impl<'a> Volume<'a> {
+    pub(super) const fn claimed(name: &'static str, claim_name: &'a str) -> Self {
+        Self { name, persistent_volume_claim: Some(Claim { claim_name }), config_map: None }
+    }
+}
+
+/// Where a container mounts a volume.
+#[derive(Serialize)]
+pub(super) struct Mount<'a> {
+    pub(super) name: &'static str,
+    #[serde(rename = "mountPath")]
+    pub(super) at: &'a str,
+    #[serde(rename = "readOnly", skip_serializing_if = "Option::is_none")]
+    pub(super) is_read_only: Option<bool>,
+}
+
+impl<'a> Mount<'a> {
+    pub(super) const fn new(name: &'static str, at: &'a str) -> Self {
+        Self { name, at, is_read_only: None }
+    }
+}
+
+/// All keys of a secret as environment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EnvFrom {
+    pub(super) secret_ref: Named<'static>,
+}
+
+/// What a container takes of a node.
+#[derive(Serialize)]
+pub(super) struct Resources {
+    limits: BTreeMap<&'static str, String>,
+}
+
+impl Resources {
+    pub(super) fn gpus(gpus: u32) -> Self {
+        Self { limits: BTreeMap::from([("nvidia.com/gpu", gpus.to_string())]) }
+    }
+}
+
 /// A number without a needless `.0`.
 #[derive(Clone, Copy)]
 pub(super) struct Number(pub(super) f64);

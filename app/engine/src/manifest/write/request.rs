@@ -67,13 +67,13 @@ pub(super) struct Targets {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Cache<'a> {
-    pub(super) pvc_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pvc_mount_path: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pvc_model_path: Option<&'a str>,
+    #[serde(rename = "pvcName")]
+    pub(super) claim: &'a str,
+    #[serde(rename = "pvcMountPath", skip_serializing_if = "Option::is_none")]
+    pub(super) mount: Option<&'a str>,
+    #[serde(rename = "pvcModelPath", skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<&'a str>,
 }
 
 #[derive(Serialize)]

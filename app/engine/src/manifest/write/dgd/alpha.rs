@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::beta::{Multinode, env, node_selector, tolerations, words};
-use super::{Mount, Volume, volumes};
+use super::volumes;
 use crate::manifest::write::deployment::Deployment;
 use crate::manifest::write::graph::{Graph, Kind, Part};
-use crate::manifest::write::objects::{Env, Named, Toleration};
+use crate::manifest::write::objects::{Env, Mount, Named, Toleration, Volume};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Mount, Volume, volumes};
+use super::volumes;
 use crate::manifest::write::deployment::Deployment;
 use crate::manifest::write::graph::{Graph, Kind, Part};
-use crate::manifest::write::objects::{Env, GPU_TAINT, Named, Toleration};
+use crate::manifest::write::objects::{Env, EnvFrom, GPU_TAINT, Mount, Named, Resources, Toleration, Volume};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,17 +80,6 @@ struct Container<'a> {
     volume_mounts: Vec<Mount<'a>>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EnvFrom {
-    secret_ref: Named<'static>,
-}
-
-#[derive(Serialize)]
-struct Resources {
-    limits: BTreeMap<&'static str, String>,
-}
-
 pub(super) fn spec<'a>(deployment: &'a Deployment<'_>, graph: &'a Graph) -> Spec<'a> {
     let secret = deployment.options.extras.pull_secret.as_deref();
     Spec {
@@ -137,9 +126,7 @@ fn component<'a>(part: &'a Part, pull_secret: Option<&'a str>) -> Component<'a> 
         args: words(part),
         env: env(part),
         env_from: part.secret.map(|name| EnvFrom { secret_ref: Named { name } }).into_iter().collect(),
-        resources: part
-            .gpus
-            .map(|gpus| Resources { limits: BTreeMap::from([("nvidia.com/gpu", gpus.to_string())]) }),
+        resources: part.gpus.map(Resources::gpus),
         volume_mounts,
     };
     Component {

@@ -1,14 +1,14 @@
 //! Flags of SGLang.
 
-use super::{Arg, Case, Engine};
+use super::{Arg, Case, Engine, of_point};
 use crate::manifest::write::limits::graph_sizes;
 use crate::manifest::write::pool::Role;
 use crate::quant::KvQuant;
 
 /// Where a decode worker asks a prefill worker for its KV cache.
-pub(in crate::manifest::write) const BOOTSTRAP_PORT: u32 = 12_345;
+pub(in super::super) const BOOTSTRAP_PORT: u32 = 12_345;
 /// Where a worker says which prefixes it holds.
-pub(in crate::manifest::write) const EVENT_PORT: u32 = 5_557;
+pub(in super::super) const EVENT_PORT: u32 = 5_557;
 
 pub(super) fn engine(case: Case<'_>) -> Engine {
     let Case { deployment, pool, .. } = case;
@@ -21,17 +21,17 @@ pub(super) fn engine(case: Case<'_>) -> Engine {
     out.add(["--served-model-name", &deployment.selection.model.id], "The name clients ask for.");
     let stage = pool.stage();
     let why = match parallel.dp {
-        1 => case.of_point("TP", parallel.tp),
+        1 => of_point("TP", parallel.tp),
         dp => format!("All {stage} GPUs of a stage: TP {} on each of {dp} attention ranks.", parallel.tp),
     };
     out.add(["--tp", &stage.to_string()], why);
-    out.add(["--pipeline-parallel-size", &parallel.pp.to_string()], case.of_point("PP", parallel.pp));
+    out.add(["--pipeline-parallel-size", &parallel.pp.to_string()], of_point("PP", parallel.pp));
     if parallel.dp > 1 {
-        out.add(["--dp", &parallel.dp.to_string()], case.of_point("Attention DP", parallel.dp));
+        out.add(["--dp", &parallel.dp.to_string()], of_point("Attention DP", parallel.dp));
         out.add(["--enable-dp-attention"], "Attention ranks share the experts.");
     }
     if is_moe {
-        out.add(["--ep", &parallel.moe_ep.to_string()], case.of_point("EP", parallel.moe_ep));
+        out.add(["--ep", &parallel.moe_ep.to_string()], of_point("EP", parallel.moe_ep));
     }
     if parallel.moe_ep > pool.system.gpus_per_node {
         out.add(["--moe-a2a-backend", "deepep"], "Experts are reached across nodes.");

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Case, Engine};
+use super::{Case, Engine, of_point};
 use crate::format::count;
 use crate::manifest::Check;
 use crate::manifest::write::annotate::{Note, annotate};
@@ -16,6 +16,7 @@ const FREE_MEMORY: [f64; 2] = [0.8, 0.9];
 const SLACK: f64 = 0.035;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "switches of the engine")]
 struct File {
     backend: &'static str,
     tensor_parallel_size: u32,
@@ -165,7 +166,7 @@ fn notes(case: Case<'_>) -> Vec<Note> {
     let Pool { role, parallel, .. } = *pool;
     let stage = pool.stage();
     let tp = match parallel.dp {
-        1 => case.of_point("TP", parallel.tp),
+        1 => of_point("TP", parallel.tp),
         dp => format!("All {stage} GPUs of a stage, attention DP {dp} of the selected point."),
     };
     let memory = if deployment.selection.scenario.engine.free_memory_fraction.is_some() {
@@ -185,10 +186,10 @@ fn notes(case: Case<'_>) -> Vec<Note> {
     };
     vec![
         Note::reason("tensor_parallel_size", tp),
-        Note::reason("pipeline_parallel_size", case.of_point("PP", parallel.pp)),
-        Note::reason("enable_attention_dp", case.of_point("Attention DP", parallel.dp)),
-        Note::reason("moe_expert_parallel_size", case.of_point("EP", parallel.moe_ep)),
-        Note::reason("moe_tensor_parallel_size", case.of_point("Expert TP", parallel.moe_tp)),
+        Note::reason("pipeline_parallel_size", of_point("PP", parallel.pp)),
+        Note::reason("enable_attention_dp", of_point("Attention DP", parallel.dp)),
+        Note::reason("moe_expert_parallel_size", of_point("EP", parallel.moe_ep)),
+        Note::reason("moe_tensor_parallel_size", of_point("Expert TP", parallel.moe_tp)),
         Note::reason("moe_config.backend", format!("Expert kernels for {}.", pool.system.name)),
         Note::reason(
             "enable_chunked_prefill",

@@ -1,11 +1,11 @@
 //! Flags of vLLM.
 
-use super::{Case, Engine};
+use super::{Case, Engine, of_point};
 use crate::manifest::write::pool::Role;
 use crate::quant::KvQuant;
 
 /// Hands over a KV cache, as the given side.
-fn transfer(role: &str) -> String {
+pub(in super::super) fn transfer(role: &str) -> String {
     format!("{{\"kv_connector\":\"NixlConnector\",\"kv_role\":\"{role}\"}}")
 }
 
@@ -17,9 +17,9 @@ pub(super) fn engine(case: Case<'_>) -> Engine {
     out.add(["--model", &deployment.model_path()], "The model of the question.");
     out.add(["--served-model-name", &deployment.selection.model.id], "The name clients ask for.");
     // The tensor parallel size is that of one attention rank.
-    out.add(["--tensor-parallel-size", &parallel.tp.to_string()], case.of_point("TP", parallel.tp));
-    out.add(["--pipeline-parallel-size", &parallel.pp.to_string()], case.of_point("PP", parallel.pp));
-    out.add(["--data-parallel-size", &parallel.dp.to_string()], case.of_point("Attention DP", parallel.dp));
+    out.add(["--tensor-parallel-size", &parallel.tp.to_string()], of_point("TP", parallel.tp));
+    out.add(["--pipeline-parallel-size", &parallel.pp.to_string()], of_point("PP", parallel.pp));
+    out.add(["--data-parallel-size", &parallel.dp.to_string()], of_point("Attention DP", parallel.dp));
     if parallel.moe_ep > 1 {
         out.tell(
             ["--enable-expert-parallel"],
