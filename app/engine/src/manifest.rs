@@ -13,7 +13,7 @@ mod import;
 pub use check::validate;
 pub use finding::{Check, Severity};
 pub use import::{Fixed, Imported, Kind, Unread, import};
-pub use names::{MAX_REQUEST_NAME, request_name};
+pub use names::{MAX_DEPLOYMENT_NAME, MAX_REQUEST_NAME, request_name};
 pub use release::Dynamo;
 pub use sku::gpu_sku;
 pub use write::{
