@@ -216,7 +216,7 @@ impl<'a> Question<'a> {
     /// Speculative decoding: only that of the model's own draft layers is predicted.
     fn drafts(&mut self, worker: &Worker) {
         let drafts = &worker.settings.drafts;
-        let Some(said) = drafts.tokens.as_ref().or(drafts.method.as_ref().and(None)) else {
+        let Some(said) = &drafts.tokens else {
             if let Some(method) = &drafts.method {
                 self.notes.unread(Some(method.line), &method.value, &Why::NotModelled);
             }
