@@ -6,6 +6,7 @@
 #![allow(clippy::too_many_lines, reason = "one match arm for each kind of operator")]
 
 mod estimate;
+mod manifests;
 mod models;
 mod operators;
 mod report;

@@ -4,6 +4,7 @@
 
 mod price;
 mod texts;
+mod back;
 mod odd;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -80,7 +80,7 @@ fn reference_manifests_become_layouts() {
         ),
         (
             "dgd-sglang-moe-multinode-agg-v1beta1.yaml",
-            Some("a1.tp1.dp16.ep16.b32.c8000"),
+            Some("a1.tp1.dp16.ep16.b32.c512"),
             "model=deepseek-ai/DeepSeek-V3 backend=sglang gpus=16 mem=0.82 kv=fp8".to_owned(),
         ),
         (

@@ -8,7 +8,7 @@ use clap::builder::RangedI64ValueParser;
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use engine::backend::Backend;
 use engine::link::AUTO;
-use engine::manifest::Dynamo;
+use engine::manifest::{Dynamo, Format};
 use engine::quant::{FmhaQuant, KvQuant, Quant};
 use engine::source::DataMode;
 
@@ -69,7 +69,13 @@ pub(crate) struct Export {
     /// Which pick of the search to export; 1 is the best.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pick: u32,
-    /// Name of the deployment request; made from the model when left out.
+    /// What to write: dgdr, dgd, planner, launch, benchmark, llm-d or llm-d-helm.
+    #[arg(long, value_name = "NAME", value_parser = format, default_value = Format::default().name())]
+    pub(crate) format: Format,
+    /// Folder for the files; they are printed when left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Name of the request or deployment; made from the model when left out.
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// Kubernetes namespace; the current one when left out.
@@ -81,9 +87,75 @@ pub(crate) struct Export {
     /// Profiler image; the published one of the release when left out.
     #[arg(long)]
     pub(crate) image: Option<String>,
-    /// Deploy the outcome at once instead of leaving it for review.
+    /// Deploy the outcome at once instead of leaving it for review (dgdr).
     #[arg(long)]
     pub(crate) auto_apply: bool,
+    /// Registry and path of the images; the published ones when left out.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) registry: Option<String>,
+    #[command(flatten)]
+    pub(crate) extras: Extras,
+}
+
+/// What a deployment may have besides its layout.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Deployment")]
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
+pub(crate) struct Extras {
+    /// What the planner may do.
+    #[arg(long, value_enum, default_value_t = PlannerUse::Scales)]
+    pub(crate) planner: PlannerUse,
+    /// Version of the deployment API (dgd).
+    #[arg(long, value_enum, default_value_t = Api::V1beta1)]
+    pub(crate) api: Api,
+    /// How the profiler chooses (dgdr).
+    #[arg(long, value_enum, default_value_t = Strategy::Rapid)]
+    pub(crate) strategy: Strategy,
+    /// Route requests by cached prefixes.
+    #[arg(long)]
+    pub(crate) kv_router: bool,
+    /// Workers that only pretend (dgdr).
+    #[arg(long)]
+    pub(crate) mocker: bool,
+    /// Let the model bring code of its own.
+    #[arg(long)]
+    pub(crate) trust_remote_code: bool,
+    /// Pin pods to nodes with the GPU and tolerate its taint.
+    #[arg(long)]
+    pub(crate) pin_nodes: bool,
+    /// Secret with registry credentials.
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) pull_secret: Option<String>,
+    /// Volume with the model: claim, mount and folder, such as model-cache:/models:qwen3; only the claim is needed.
+    #[arg(long, value_name = "CLAIM[:MOUNT[:FOLDER]]")]
+    pub(crate) model_cache: Option<String>,
+    /// One more environment variable of workers; can be given several times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) env: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlannerUse {
+    /// It scales prefill and decode workers.
+    Scales,
+    /// It computes and logs, and changes nothing.
+    Advises,
+    /// There is none.
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Api {
+    V1beta1,
+    V1alpha1,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// By the performance model.
+    Rapid,
+    /// By measuring candidates on real GPUs.
+    Thorough,
 }
 
 #[derive(Debug, Group)]
@@ -458,6 +530,16 @@ fn data_mode(name: &str) -> Result<DataMode, String> {
 fn dynamo(tag: &str) -> Result<Dynamo, String> {
     let tags: Vec<_> = Dynamo::ALL.iter().map(|release| release.tag()).collect();
     Dynamo::from_tag(tag).ok_or_else(|| one_of(&tags))
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+    Format::from_name(name).ok_or_else(|| one_of(&names))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is a name and a value, such as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn one_of(names: &[impl ToString]) -> String {

@@ -17,7 +17,7 @@ pub use grove::{
     GROVE_ANNOTATION, GROVE_NAME, GroveName, GroveNames, grove_cost, grove_names, longest_grove_component,
 };
 pub use import::{Fixed, Imported, Kind, Unread, import};
-pub use names::{MAX_REQUEST_NAME, request_name};
+pub use names::{MAX_DEPLOYMENT_NAME, MAX_REQUEST_NAME, request_name};
 pub use release::Dynamo;
 pub use sku::gpu_sku;
 pub use write::{

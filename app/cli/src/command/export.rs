@@ -1,7 +1,12 @@
 //! `configurator export`.
 
+use std::fs;
+use std::path::Path;
+
 use engine::catalog::Catalog;
-use engine::manifest::{Check, Format, Manifest, Options, Selection, write};
+use engine::manifest::{
+    Check, DgdApi, Extras, File, Manifest, ModelCache, Options, PlannerUse, Selection, Strategy, write,
+};
 use engine::text;
 use serde::Serialize;
 
@@ -42,25 +47,93 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
             "The model or system is not in the catalogue. See `configurator models`.".to_owned(),
         ));
     };
+    let decode_system = asked.decode_system.as_ref().and_then(|decode| known.system(decode));
     let link = answer.link();
     let options = Options {
         name: args.name.clone(),
         namespace: args.namespace.clone(),
         release: args.dynamo,
+        registry: args.registry.clone(),
         image: args.image.clone(),
         auto_apply: args.auto_apply,
         link: Some(link.clone()),
-        ..Options::default()
+        extras: extras(&args.extras),
     };
-    let selection = Selection { scenario: &asked, model: &model, system, decode_system: None, point };
-    let manifest = write(Format::Dgdr, &selection, &options).map_err(|checks| refusal(&checks))?;
+    let selection = Selection { scenario: &asked, model: &model, system, decode_system, point };
+    let manifest = write(args.format, &selection, &options).map_err(|checks| refusal(&checks))?;
+    if let Some(folder) = &args.out {
+        save(folder, &manifest.files)?;
+    }
     if args.output.json {
         let whole = Json { manifest: &manifest, link: &link, data: &answer.data };
         return Ok(Report::new(json(&whole)?, answer.notes, true));
     }
     answer.notes.extend(manifest.checks.iter().map(line));
-    let text = manifest.files.into_iter().map(|file| file.text).collect();
+    let text = match &args.out {
+        Some(folder) => summary(folder, &manifest),
+        None => printed(&manifest.files),
+    };
     Ok(Report::new(text, answer.notes, true))
+}
+
+fn extras(args: &args::Extras) -> Extras {
+    Extras {
+        planner: match args.planner {
+            args::PlannerUse::Scales => PlannerUse::Scales,
+            args::PlannerUse::Advises => PlannerUse::Advises,
+            args::PlannerUse::Off => PlannerUse::Off,
+        },
+        kv_router: args.kv_router,
+        mocker: args.mocker,
+        strategy: match args.strategy {
+            args::Strategy::Rapid => Strategy::Rapid,
+            args::Strategy::Thorough => Strategy::Thorough,
+        },
+        api: match args.api {
+            args::Api::V1beta1 => DgdApi::V1Beta1,
+            args::Api::V1alpha1 => DgdApi::V1Alpha1,
+        },
+        trust_remote_code: args.trust_remote_code,
+        pin_nodes: args.pin_nodes,
+        pull_secret: args.pull_secret.clone(),
+        model_cache: args.model_cache.as_deref().map(model_cache),
+        env: args.env.clone(),
+    }
+}
+
+/// `CLAIM[:MOUNT[:FOLDER]]`
+fn model_cache(text: &str) -> ModelCache {
+    let mut parts = text.splitn(3, ':').map(str::to_owned);
+    let claim = parts.next().unwrap_or_default();
+    ModelCache { claim, mount: parts.next(), path: parts.next() }
+}
+
+/// One file as it is, several under their names.
+fn printed(files: &[File]) -> String {
+    match files {
+        [file] => file.text.clone(),
+        _ => files.iter().flat_map(|file| ["# file: ", &file.name, "\n", &file.text, "\n"]).collect(),
+    }
+}
+
+fn save(folder: &Path, files: &[File]) -> Result<(), Failure> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        Failure(format!("{} cannot be written: {error}.", path.display()))
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    for file in files {
+        let path = folder.join(&file.name);
+        fs::write(&path, &file.text).map_err(|error| failed(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// What was written and what to do with it.
+fn summary(folder: &Path, manifest: &Manifest) -> String {
+    let files = manifest.files.iter().map(|file| format!("{}\n", folder.join(&file.name).display()));
+    let commands =
+        manifest.commands.iter().map(|command| format!("{}:\n  {}\n", command.label, command.text));
+    files.chain(["\n".to_owned()]).chain(commands).collect()
 }
 
 fn line(check: &Check) -> String {

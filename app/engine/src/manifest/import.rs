@@ -278,7 +278,8 @@ fn layout(deployed: &[Deployed], linked: Option<&Layout>, question: &mut Questio
     let model = scenario.spec(catalog)?;
     let system = scenario.decode_system.as_ref().unwrap_or(&scenario.system);
     let (system, isl) = (catalog.system(system), scenario.workload.isl);
-    let ground = Ground { model: &model, system, isl, linked };
+    let drafts = scenario.engine.draft_tokens;
+    let ground = Ground { model: &model, system, isl, drafts, linked };
     let layout = place::layout(deployed, &ground, &mut question.notes)?;
     if gpus(&layout).is_some() {
         return Some(layout);
@@ -324,6 +325,7 @@ fn settle(question: &mut Question<'_>, layout: Option<&Layout>, goal: Option<Goa
             (None, None) => {}
         }
     }
+    question.check_length();
     if !linked {
         question.close();
     }

@@ -3,8 +3,26 @@
 /// Longest name of a request: `<name>-dgd` and its longest component, `Frontend`, share 45 characters.
 pub const MAX_REQUEST_NAME: usize = 45 - "-dgd".len() - "Frontend".len();
 
+/// Longest name of a deployment: it and its longest dependent, the job `<name>-benchmark`, share 63 characters.
+pub const MAX_DEPLOYMENT_NAME: usize = 63 - "-benchmark".len();
+/// Characters that a deployment and what Grove makes of a component share.
+const GROVE: usize = 45;
+
 /// A name for the request of this model: lower case, only letters, digits and dashes, never too long.
 pub fn request_name(model: &str) -> String {
+    object_name(model, MAX_REQUEST_NAME)
+}
+
+/// A name for the deployment of this model that Grove need not shorten; components by name and number of nodes.
+pub(super) fn deployment_name<'a>(model: &str, components: impl Iterator<Item = (&'a str, u32)>) -> String {
+    // A component over several nodes appears twice, the second time as leader or worker.
+    let cost =
+        |(name, nodes): (&str, u32)| if nodes > 1 { 2 * name.len() + "-ldr".len() } else { name.len() };
+    let longest = components.map(cost).max().unwrap_or_default();
+    object_name(model, GROVE.saturating_sub(longest).clamp(8, MAX_DEPLOYMENT_NAME))
+}
+
+fn object_name(model: &str, longest: usize) -> String {
     let mut name = String::new();
     for c in model.chars() {
         let c = c.to_ascii_lowercase();
@@ -20,18 +38,34 @@ pub fn request_name(model: &str) -> String {
         Some(_) => format!("m-{name}"),
         None => "model".to_owned(),
     };
-    if name.len() <= MAX_REQUEST_NAME {
+    if name.len() <= longest {
         return name;
     }
     // Two long names that begin alike must stay apart.
     let hash = fnv1a(model) & 0xffff;
-    let kept = name[..MAX_REQUEST_NAME - 5].trim_end_matches('-');
+    let kept = name[..longest - 5].trim_end_matches('-');
     format!("{kept}-{hash:04x}")
 }
 
 /// FNV-1a of 32 bits.
 pub(super) fn fnv1a(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// A value for a label: what a label cannot hold becomes `_`, too long a text is cut and stays apart by a hash.
+pub(super) fn label_value(text: &str) -> String {
+    let value: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let value = value.trim_matches('_');
+    if value.len() <= 63 {
+        return value.to_owned();
+    }
+    format!("{}_{:04x}", value[..58].trim_end_matches('_'), fnv1a(text) & 0xffff)
+}
+
+/// A name that any container accepts for an environment variable.
+pub(super) fn is_env_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.starts_with(|c| is_part(c) && !c.is_ascii_digit()) && name.chars().all(is_part)
 }
 
 /// A label that may begin with a digit: names of namespaces.
@@ -180,6 +214,26 @@ mod tests {
         for name in [a, b] {
             assert!(name.len() <= MAX_REQUEST_NAME && is_dns_1035_label(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn deployments_leave_room_for_their_components() {
+        let model = "a-very-long-model-name-for-production-use-everywhere";
+        for (nodes, longest) in [(1, 37), (2, 27)] {
+            let name = deployment_name(model, [("Frontend", 1), ("prefill", nodes)].into_iter());
+            assert_eq!(name.len(), longest, "{name}");
+            assert!(is_dns_1035_label(&name));
+        }
+        assert_eq!(deployment_name("Qwen3-8B", [("Frontend", 1)].into_iter()), "qwen3-8b");
+    }
+
+    #[test]
+    fn label_values_are_bounded() {
+        assert_eq!(label_value("Qwen/Qwen3-32B.FP8"), "Qwen_Qwen3_32B_FP8");
+        assert_eq!(label_value("/é/"), "");
+        let long = label_value(&format!("org/{}", "x".repeat(90)));
+        assert!(long.len() == 63 && long != label_value(&format!("org/{}", "x".repeat(91))));
+        assert!(is_env_name("_A1") && !is_env_name("1A") && !is_env_name("A-B") && !is_env_name(""));
     }
 
     #[test]

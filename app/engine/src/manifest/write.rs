@@ -1,11 +1,24 @@
 //! A selected point as files that can be applied.
 
 mod annotate;
+mod objects;
+mod pool;
+mod limits;
+mod deployment;
+mod engine;
+mod planner;
 mod request;
+mod graph;
 mod dgdr;
+mod dgd;
+mod shell;
+mod launch;
+mod benchmark;
+mod llmd;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{DGDR_KIND, validate};
 use super::{Check, Dynamo};
 use crate::model::ModelSpec;
 use crate::scenario::Scenario;
@@ -129,6 +142,9 @@ pub struct Extras {
     pub pull_secret: Option<String>,
     /// Volume with the model.
     pub model_cache: Option<ModelCache>,
+    /// More environment variables of workers, by name.
+    #[serde(default)]
+    pub env: Vec<(String, String)>,
 }
 
 /// What the planner may do.
@@ -193,6 +209,12 @@ pub struct Command {
     pub text: String,
 }
 
+impl Command {
+    fn new(label: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { label: label.into(), text: text.into() }
+    }
+}
+
 /// Files that passed their checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -210,6 +232,44 @@ pub struct Manifest {
 pub fn write(format: Format, selection: &Selection<'_>, options: &Options) -> Result<Manifest, Vec<Check>> {
     match format {
         Format::Dgdr => dgdr::write(selection, options),
-        _ => Err(vec![Check::error("", "format", "This format is not written yet.")]),
+        Format::Dgd => dgd::write(selection, options),
+        Format::Planner => planner::write(selection, options),
+        Format::Launch => launch::write(selection, options),
+        Format::Benchmark => benchmark::write(selection, options),
+        Format::LlmdKustomize => llmd::write_kustomize(selection, options),
+        Format::LlmdHelm => llmd::write_helm(selection, options),
     }
+}
+
+/// Kinds of objects that are checked before they leave.
+const CHECKED: &[&str] = &[DGDR_KIND];
+
+/// A file before its checks.
+struct Draft {
+    file: File,
+    /// The kind of object inside; none when it is for something else than a cluster.
+    kind: Option<&'static str>,
+}
+
+impl Draft {
+    fn new(name: String, lines: annotate::Annotated) -> Self {
+        let annotate::Annotated { text, reasons, .. } = lines;
+        Self { file: File { name, text, reasons }, kind: None }
+    }
+
+    fn of(self, kind: &'static str) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+}
+
+/// Checks the files and puts them into the manifest; its own findings stand behind theirs.
+fn finish(manifest: Manifest, drafts: Vec<Draft>, release: Dynamo) -> Result<Manifest, Vec<Check>> {
+    let checked = drafts.iter().filter(|draft| draft.kind.is_some_and(|kind| CHECKED.contains(&kind)));
+    let mut checks: Vec<Check> = checked.flat_map(|draft| validate(&draft.file.text, release)).collect();
+    if checks.iter().any(Check::is_error) {
+        return Err(checks);
+    }
+    checks.extend(manifest.checks);
+    let files = drafts.into_iter().map(|draft| draft.file).collect();
+    Ok(Manifest { files, checks, ..manifest })
 }

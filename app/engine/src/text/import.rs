@@ -78,6 +78,8 @@ pub enum Why<'a> {
     Meant(&'a str),
     /// The link disagrees with the arguments.
     Overruled(&'a str),
+    /// A longest request that is shorter than those of the question.
+    TooShort(u32),
     /// More lines like these.
     More(usize),
 }
@@ -134,6 +136,10 @@ pub fn why_unread(why: &Why<'_>) -> String {
         Why::Link(notice) => notice.clone(),
         Why::Meant(message) => (*message).to_owned(),
         Why::Overruled(link) => format!("The link in the text says {}; this line counts.", excerpt(link)),
+        Why::TooShort(whole) => format!(
+            "Requests of {} tokens, ISL and OSL, are longer than the engine takes here.",
+            count(u64::from(*whole))
+        ),
         Why::More(lines) => format!("{} more lines were not understood.", count(*lines as u64)),
     }
 }

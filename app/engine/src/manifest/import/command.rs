@@ -244,6 +244,7 @@ const BESIDE: &[&str] = &[
     "done",
     "else",
     "test",
+    ":",
     "[",
     "if",
     "for",

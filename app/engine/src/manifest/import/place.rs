@@ -28,6 +28,8 @@ pub(super) struct Ground<'a> {
     pub system: Option<&'a SystemSpec>,
     /// Input tokens of a request.
     pub isl: u32,
+    /// Draft tokens of each request in a step.
+    pub drafts: u32,
     /// The layout of a link in the text.
     pub linked: Option<&'a Layout>,
 }
@@ -47,7 +49,8 @@ struct Kind {
 
 /// The layout of all workers; none where the text leaves it open, with a note of why.
 pub(super) fn layout(deployed: &[Deployed], ground: &Ground<'_>, notes: &mut Notes) -> Option<Layout> {
-    let roles = roles(deployed, notes);
+    let encodes = ground.linked.is_some_and(|layout| layout.encoders().is_some());
+    let roles = roles(deployed, encodes, notes);
     let mut kinds: Vec<Kind> = Vec::new();
     for (one, role) in deployed.iter().zip(roles) {
         if let Some(role) = role {
@@ -83,7 +86,7 @@ pub(super) fn layout(deployed: &[Deployed], ground: &Ground<'_>, notes: &mut Not
             let made = worker(agg, batch, linked.map(|(worker, ..)| worker), notes);
             let (step, said) = step_tokens(agg, made.batch, ground, notes);
             let ctx_tokens = match linked {
-                Some((_, tokens, _)) if !said || tokens <= stated_step(agg) => tokens,
+                Some((_, tokens, _)) if !said || tokens <= self::step(agg, ground).0 => tokens,
                 Some((_, tokens, _)) => {
                     overrule(agg, agg.settings.tokens.as_ref(), &format!("c{tokens}"), notes);
                     step
@@ -101,8 +104,8 @@ pub(super) fn layout(deployed: &[Deployed], ground: &Ground<'_>, notes: &mut Not
     }
 }
 
-/// What each worker does; none for those that do not count.
-fn roles(deployed: &[Deployed], notes: &mut Notes) -> Vec<Option<WorkerRole>> {
+/// What each worker does; none for those that do not count. Encoder workers are known where the link `encodes`.
+fn roles(deployed: &[Deployed], encodes: bool, notes: &mut Notes) -> Vec<Option<WorkerRole>> {
     let said = |one: &Deployed| one.started.settings.role.as_ref().map(|role| role.value).or(one.role);
     let has = |role| deployed.iter().any(|one| said(one) == Some(Role::Worker(role)));
     let separate = has(WorkerRole::Prefill) || has(WorkerRole::Decode);
@@ -113,6 +116,7 @@ fn roles(deployed: &[Deployed], notes: &mut Notes) -> Vec<Option<WorkerRole>> {
         let follows = one.started.settings.rank.as_ref().is_some_and(|rank| rank.value > 0);
         out.push(match said(one) {
             _ if follows => None,
+            Some(Role::Other) if encodes => None,
             Some(Role::Other) => {
                 notes.unread(line, one.started.backend.label(), &Why::OtherRole);
                 None
@@ -341,17 +345,14 @@ fn is_large(system: Option<&SystemSpec>) -> bool {
     system.is_some_and(|system| system.mem_bytes >= 70 << 30 && !system.id.starts_with("a100"))
 }
 
-/// Tokens of a step that the arguments allow, if they say so.
-fn stated_step(kind: &Kind) -> u32 {
-    let Settings { tokens, prefill_tokens, .. } = &kind.settings;
-    let both = [tokens, prefill_tokens].into_iter().flatten().map(|said| said.value);
-    both.min().unwrap_or(u32::MAX)
-}
-
-/// Tokens of a step, and whether the text says so.
+/// Tokens of a step per attention-DP rank, and whether the text says so.
 fn step(kind: &Kind, ground: &Ground<'_>) -> (u32, bool) {
-    let stated = stated_step(kind);
-    if stated != u32::MAX {
+    let Settings { tokens, prefill_tokens, .. } = &kind.settings;
+    // The ranks of SGLang divide a chunk among themselves, but not the limit of all prompts.
+    let ranks = if kind.backend == Backend::Sglang { kind.parallel.dp } else { 1 };
+    let chunk = tokens.as_ref().map(|said| (said.value / ranks).max(1));
+    if let Some(stated) = [chunk, prefill_tokens.as_ref().map(|said| said.value)].into_iter().flatten().min()
+    {
         return (stated, true);
     }
     let gib = ground.system.map_or(80, |system| system.mem_bytes >> 30);
@@ -366,7 +367,7 @@ fn step(kind: &Kind, ground: &Ground<'_>) -> (u32, bool) {
         },
         Backend::Trtllm => 8192,
     };
-    (default, false)
+    ((default / ranks).max(1), false)
 }
 
 /// Prompts that a prefill worker works through at once.
@@ -389,11 +390,12 @@ fn prefill_batch(kind: &Kind, ground: &Ground<'_>, notes: &mut Notes) -> u32 {
 /// Prefill tokens of a mixed step, and whether the text limits the step.
 fn step_tokens(kind: &Kind, batch: u32, ground: &Ground<'_>, notes: &mut Notes) -> (u32, bool) {
     let (tokens, said) = step(kind, ground);
-    // Decoding requests of the batch count as well, where the engine mixes them.
+    // Decoding requests of the batch and their drafts count as well, where the engine mixes them.
+    let decodes = batch.saturating_mul(ground.drafts.saturating_add(1));
     let free = match kind.backend {
         Backend::Sglang => tokens,
         Backend::Vllm | Backend::Trtllm => {
-            Some(tokens - batch.min(tokens)).filter(|&free| free > 0).unwrap_or(tokens)
+            Some(tokens - decodes.min(tokens)).filter(|&free| free > 0).unwrap_or(tokens)
         }
     };
     let isl = ground.isl.max(1);

@@ -15,13 +15,15 @@ pub(super) struct Question<'a> {
     pub scenario: Scenario,
     pub catalog: &'a Catalog,
     pub notes: Notes,
+    /// The longest request that the engines take, tokens.
+    longest: Option<Said<u32>>,
     /// Inputs that the text says, by their keys.
     said: Vec<(&'static str, String)>,
 }
 
 impl<'a> Question<'a> {
     pub(super) fn new(base: &Scenario, catalog: &'a Catalog) -> Self {
-        Self { scenario: base.clone(), catalog, notes: Notes::default(), said: Vec::new() }
+        Self { scenario: base.clone(), catalog, notes: Notes::default(), longest: None, said: Vec::new() }
     }
 
     pub(super) fn says(&self, key: &str) -> bool {
@@ -171,11 +173,8 @@ impl<'a> Question<'a> {
         {
             self.scenario.engine.free_memory_fraction = Some(said.value);
         }
-        // Only TensorRT-LLM reserves the whole length for every request.
-        if let Some(said) = length.as_ref().filter(|_| worker.backend == Backend::Trtllm)
-            && self.first("maxseq", &said.value.to_string(), said.line)
-        {
-            self.scenario.engine.max_seq_len = Some(said.value);
+        if let Some(said) = length {
+            self.longest.get_or_insert_with(|| said.clone());
         }
         self.drafts(worker);
     }
@@ -217,7 +216,7 @@ impl<'a> Question<'a> {
     /// Speculative decoding: only that of the model's own draft layers is predicted.
     fn drafts(&mut self, worker: &Worker) {
         let drafts = &worker.settings.drafts;
-        let Some(said) = drafts.tokens.as_ref().or(drafts.method.as_ref().and(None)) else {
+        let Some(said) = &drafts.tokens else {
             if let Some(method) = &drafts.method {
                 self.notes.unread(Some(method.line), &method.value, &Why::NotModelled);
             }
@@ -243,6 +242,15 @@ impl<'a> Question<'a> {
             if engine.draft_accepted == 0.0 {
                 self.notes.assume(&Assumed::Accepted(said.value));
             }
+        }
+    }
+
+    /// Notes an engine that takes no requests as long as those of the question.
+    pub(super) fn check_length(&mut self) {
+        let workload = self.scenario.workload;
+        let whole = workload.isl.saturating_add(workload.osl);
+        if let Some(said) = self.longest.take().filter(|said| said.value < whole) {
+            self.notes.unread(Some(said.line), &said.value.to_string(), &Why::TooShort(whole));
         }
     }
 

@@ -140,9 +140,8 @@ pub(super) struct Drafts {
     pub model: Option<Said<String>>,
 }
 
-/// Takes the first value that is said; another one is noted.
-pub(super) fn put<T: PartialEq + std::fmt::Debug>(slot: &mut Option<Said<T>>, value: T, line: u32) {
-    // The last one counts, as for the engines themselves.
+/// Takes a value; the last one counts, as for the engines themselves.
+pub(super) fn put<T>(slot: &mut Option<Said<T>>, value: T, line: u32) {
     *slot = Some(Said { value, line });
 }
 

@@ -2,12 +2,18 @@
 //!
 //! It is a request: it says what is to be served and on what, and Dynamo's profiler chooses the layout again.
 
-use super::annotate::{Comments, annotate};
-use super::request::{Features, Hardware, Load, Metadata, Number, Planner, Request, Spec, Targets};
-use super::{Command, File, Manifest, Options, Selection};
+use super::annotate::{Note, annotate};
+use super::deployment::senseless_extras;
+use super::dgd::secret_command;
+use super::objects::{GPU_TAINT, Metadata, Named, Number};
+use super::planner::Planner;
+use super::request::{
+    Cache, Enabled, Features, Hardware, Job, Load, Overrides, Pod, Request, Spec, Targets, Template,
+};
+use super::{Command, Draft, Manifest, Options, PlannerUse, Selection, Strategy, finish};
 use crate::custom::UNNAMED;
 use crate::format::{ms, rate, typed};
-use crate::manifest::check::{DGDR_API_VERSION, DGDR_KIND, validate};
+use crate::manifest::check::{DGDR_API_VERSION, DGDR_KIND};
 use crate::manifest::names::{image_version, request_name};
 use crate::manifest::sku::{gpu_sku, vram_mb};
 use crate::manifest::{Check, Dynamo};
@@ -19,7 +25,7 @@ use crate::view::Point;
 pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Manifest, Vec<Check>> {
     let &Selection { scenario, model, system, point, .. } = selection;
     let release = options.release;
-    let (mut checks, sku) = possible(selection, options);
+    let (checks, sku) = possible(selection, options);
     let Some(gpu_sku) = sku.filter(|_| checks.is_empty()) else {
         return Err(checks);
     };
@@ -32,13 +38,16 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
     let request = Request {
         api_version: DGDR_API_VERSION,
         kind: DGDR_KIND,
-        metadata: Metadata { name: &name, namespace: options.namespace.as_deref() },
+        metadata: Metadata::new(&name, options.namespace.as_deref()),
         spec: Spec {
             model: &model.id,
             backend: scenario.backend.name(),
             image: &image,
             runtime_version_override: image_version(&image).is_none().then_some(release.tag()),
-            search_strategy: "rapid",
+            search_strategy: match options.extras.strategy {
+                Strategy::Rapid => "rapid",
+                Strategy::Thorough => "thorough",
+            },
             auto_apply: options.auto_apply,
             hardware: Hardware {
                 gpu_sku,
@@ -48,33 +57,62 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
             },
             workload: load(scenario),
             sla: targets(scenario),
-            features: point.is_disagg().then(|| Features { planner: planner(scenario, point, total_gpus) }),
+            model_cache: options.extras.model_cache.as_ref().map(|cache| Cache {
+                claim: &cache.claim,
+                mount: cache.mount.as_deref(),
+                folder: cache.path.as_deref(),
+            }),
+            features: features(scenario, point, options, total_gpus),
+            overrides: overrides(options),
         },
     };
     let yaml = serde_yaml::to_string(&request).map_err(|error| {
         vec![Check::error("", "yaml", format!("The request cannot be written: {error}."))]
     })?;
-    let text = annotate(&yaml, &header(point, options), &comments(scenario, point, options));
-    checks = validate(&text, release);
-    if checks.iter().any(Check::is_error) {
-        return Err(checks);
-    }
-    checks.extend(left_out(scenario, point));
+    let text = annotate(&yaml, &header(point, options), &notes(scenario, point, options));
     let file_name = format!("{name}.yaml");
     let place = options.namespace.as_ref().map_or_else(String::new, |namespace| format!(" -n {namespace}"));
-    Ok(Manifest {
-        commands: vec![
-            Command { label: "Apply it".to_owned(), text: format!("kubectl apply -f {file_name}") },
-            Command {
-                label: "See what came of it".to_owned(),
-                text: format!(
-                    "kubectl get dgdr {name}{place} -o jsonpath='{{.status.profilingResults.selectedConfig}}'"
-                ),
+    let results = "-o jsonpath='{.status.profilingResults.selectedConfig}'";
+    let commands = vec![
+        Command::new("Apply it", format!("kubectl apply -f {file_name}")),
+        secret_command(&place),
+        Command::new("See how far it is", format!("kubectl get dgdr {name}{place}")),
+        Command::new("See what came of it", format!("kubectl get dgdr {name}{place} {results}")),
+    ];
+    let draft = Draft::new(file_name, text).of(DGDR_KIND);
+    let checks = left_out(scenario, point, options);
+    finish(Manifest { name, files: Vec::new(), commands, checks }, vec![draft], release)
+}
+
+fn features(scenario: &Scenario, point: &Point, options: &Options, total_gpus: u32) -> Option<Features> {
+    let extras = &options.extras;
+    let is_planned = point.is_disagg() && extras.planner != PlannerUse::Off;
+    let features = Features {
+        planner: is_planned.then(|| Planner::of_request(scenario, point, options, total_gpus)),
+        kv_router: (extras.kv_router && options.release.facts().request_router)
+            .then_some(Enabled { enabled: true }),
+        mocker: extras.mocker.then_some(Enabled { enabled: true }),
+    };
+    let any = features.planner.is_some() || features.kv_router.is_some() || features.mocker.is_some();
+    any.then_some(features)
+}
+
+fn overrides(options: &Options) -> Option<Overrides<'_>> {
+    let extras = &options.extras;
+    let secret = extras.pull_secret.as_deref();
+    let trusts = extras.trust_remote_code && options.release.facts().request_remote_code;
+    let has_job = secret.is_some() || extras.pin_nodes;
+    (trusts || has_job).then(|| Overrides {
+        trust_remote_code: trusts.then_some(true),
+        profiling_job: has_job.then(|| Job {
+            template: Template {
+                spec: Pod {
+                    containers: [],
+                    image_pull_secrets: secret.map(|name| Named { name }).into_iter().collect(),
+                    tolerations: extras.pin_nodes.then_some(GPU_TAINT).into_iter().collect(),
+                },
             },
-        ],
-        name,
-        files: vec![File { name: file_name, text, reasons: Vec::new() }],
-        checks,
+        }),
     })
 }
 
@@ -127,6 +165,7 @@ fn possible(selection: &Selection<'_>, options: &Options) -> (Vec<Check>, Option
             ));
         }
     }
+    checks.extend(senseless_extras(&options.extras));
     (checks, sku)
 }
 
@@ -144,25 +183,6 @@ fn targets(scenario: &Scenario) -> Targets {
     match sla.request_latency_ms {
         Some(latency) => Targets { ttft: None, itl: None, e2e_latency: Some(Number(latency)) },
         None => Targets { ttft: Some(Number(sla.ttft_ms)), itl: Some(Number(sla.itl_ms)), e2e_latency: None },
-    }
-}
-
-fn planner(scenario: &Scenario, point: &Point, total_gpus: u32) -> Planner {
-    // The planner knows no end-to-end target and would fall back on targets of its own.
-    let split = scenario.sla.request_latency_ms.map(|_| (Number(point.ttft_ms), Number(point.itl_ms)));
-    Planner {
-        backend: scenario.backend.name(),
-        mode: "disagg",
-        optimization_target: "sla",
-        ttft_ms: split.map(|(ttft, _)| ttft),
-        itl_ms: split.map(|(_, itl)| itl),
-        pre_deployment_sweeping_mode: "rapid",
-        enable_throughput_scaling: true,
-        enable_load_scaling: true,
-        throughput_adjustment_interval_seconds: 60,
-        load_adjustment_interval_seconds: 5,
-        max_gpu_budget: total_gpus,
-        min_endpoint: 1,
     }
 }
 
@@ -186,46 +206,73 @@ fn header(point: &Point, options: &Options) -> Vec<String> {
     lines
 }
 
-fn comments(scenario: &Scenario, point: &Point, options: &Options) -> Comments {
+fn notes(scenario: &Scenario, point: &Point, options: &Options) -> Vec<Note> {
     let budget = match scenario.goal {
-        Goal::Gpus(_) => "The GPU budget.".to_owned(),
-        Goal::RequestRate(_) | Goal::Concurrency(_) => "GPUs of the selected point.".to_owned(),
+        Goal::Gpus(_) => "The GPU budget.",
+        Goal::RequestRate(_) | Goal::Concurrency(_) => "GPUs of the selected point.",
     };
     let apply = if options.auto_apply {
         "The outcome is deployed at once."
     } else {
         "The outcome waits for review in the status; true deploys it at once."
     };
-    let mut comments = vec![
-        ("spec.backend", format!("{}, as searched.", scenario.backend.label())),
-        ("spec.image", "The profiler; the engine and planner images are derived from it.".to_owned()),
-        ("spec.searchStrategy", "Performance model only: no GPU time is spent on measuring.".to_owned()),
-        ("spec.autoApply", apply.to_owned()),
-        ("spec.hardware", "All four fields together, so that nothing has to be discovered.".to_owned()),
-        ("spec.hardware.totalGpus", budget),
-        ("spec.workload", "Mean tokens of a request.".to_owned()),
-        ("spec.sla", "Milliseconds; itl leaves the first token out.".to_owned()),
+    let search = match options.extras.strategy {
+        Strategy::Rapid => "Performance model only: no GPU time is spent on measuring.",
+        Strategy::Thorough => "Candidates are measured on real GPUs, which takes hours.",
+    };
+    let mut notes = vec![
+        Note::reason("metadata.name", "The deployment will be called so, with -dgd behind it."),
+        Note::reason("spec.model", "The model of the question."),
+        Note::comment("spec.backend", format!("{}, as searched.", scenario.backend.label())),
+        Note::comment("spec.image", "The profiler; the engine and planner images are derived from it."),
+        Note::reason("spec.runtimeVersionOverride", "The tag of the image does not say its version."),
+        Note::comment("spec.searchStrategy", search),
+        Note::comment("spec.autoApply", apply),
+        Note::comment("spec.hardware", "All four fields together, so that nothing has to be discovered."),
+        Note::reason("spec.hardware.gpuSku", "The GPU of the question, as this release calls it."),
+        Note::reason("spec.hardware.vramMb", "Memory of one GPU, MiB."),
+        Note::reason("spec.hardware.numGpusPerNode", "GPUs of a node of this system."),
+        Note::comment("spec.hardware.totalGpus", budget),
+        Note::comment("spec.workload", "Mean tokens of a request."),
+        Note::reason("spec.workload.isl", "ISL of the question."),
+        Note::reason("spec.workload.osl", "OSL of the question."),
+        Note::reason("spec.workload.requestRate", "The load of the question, requests per second."),
+        Note::reason("spec.workload.concurrency", "The load of the question, requests in flight."),
+        Note::comment("spec.sla", "Milliseconds; itl leaves the first token out."),
+        Note::reason("spec.sla.ttft", "TTFT target of the question."),
+        Note::reason("spec.sla.itl", "ITL target of the question."),
+        Note::reason(
+            "spec.sla.e2eLatency",
+            "Request latency target of the question; it replaces both others.",
+        ),
+        Note::comment("spec.modelCache", "The volume with the model; it must exist in the namespace."),
+        Note::comment("spec.features.kvRouter", "Requests go where their prefix is cached."),
+        Note::comment("spec.features.mocker", "Workers that only pretend, to try the rest out."),
+        Note::comment("spec.overrides.trustRemoteCode", "Code of the model's own is allowed."),
+        Note::comment("spec.overrides.profilingJob", "What the pods of the profiler need to start."),
     ];
     if point.is_disagg() {
-        comments.push((
-            "spec.features",
-            "The planner scales prefill and decode workers to keep the SLA.".to_owned(),
-        ));
-        comments.push((
-            "spec.features.planner.optimization_target",
-            "Any other target ignores the SLA.".to_owned(),
-        ));
-        comments.push(("spec.features.planner.max_gpu_budget", "As totalGpus; the default is 8.".to_owned()));
-        comments.push((
-            "spec.features.planner.ttft_ms",
-            "The planner knows no end-to-end target: the latencies of the selected point.".to_owned(),
-        ));
+        let planner = if options.extras.planner == PlannerUse::Advises {
+            "The planner computes and logs how it would scale, and changes nothing."
+        } else {
+            "The planner scales prefill and decode workers to keep the SLA."
+        };
+        let at = |key: &str| format!("spec.features.planner.{key}");
+        notes.push(Note::comment("spec.features", planner));
+        notes.push(Note::comment(at("optimization_target"), "Any other target ignores the SLA."));
+        notes.push(Note::comment(at("max_gpu_budget"), "As totalGpus; the default is 8."));
+        let split = "The planner knows no end-to-end target: the latencies of the selected point.";
+        notes.push(Note::comment(at("ttft_ms"), split));
+        notes.push(Note::reason(at("itl_ms"), split));
+        notes.push(Note::reason(at("backend"), "The same engine as above; the planner does not look there."));
+        notes.push(Note::reason(at("mode"), "Prefill and decode workers are scaled apart."));
+        notes.push(Note::reason(at("advisory"), "It changes nothing."));
     }
-    comments
+    notes
 }
 
 /// What the scenario or the point says and a request cannot.
-fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
+fn left_out(scenario: &Scenario, point: &Point, options: &Options) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut warn = |path: &str, rule, message: String| checks.push(Check::warning(path, rule, message));
     if !point.meets() {
@@ -276,6 +323,50 @@ fn left_out(scenario: &Scenario, point: &Point) -> Vec<Check> {
         let message =
             "A request cannot ask for aggregated serving; the profiler compares both and takes the better.";
         warn("spec", "mode", message.to_owned());
+    }
+    checks.extend(newer(options));
+    if options.extras.strategy == Strategy::Thorough && !point.is_disagg() {
+        let message =
+            "A thorough search measures disaggregated layouts only, and the selected point is aggregated.";
+        checks.push(Check::warning("spec.searchStrategy", "mode", message));
+    }
+    checks
+}
+
+/// What was chosen and cannot be said in a request, or not in one for this release.
+fn newer(options: &Options) -> Vec<Check> {
+    let (extras, facts, tag) = (&options.extras, options.release.facts(), options.release.tag());
+    let mut checks = Vec::new();
+    let mut warn = |path: &str, message: String| checks.push(Check::warning(path, "left-out", message));
+    let newer = [
+        (extras.kv_router && !facts.request_router, "spec.features.kvRouter", "routing by cached prefixes"),
+        (
+            extras.trust_remote_code && !facts.request_remote_code,
+            "spec.overrides.trustRemoteCode",
+            "code of the model's own",
+        ),
+    ];
+    for (path, what) in newer.into_iter().filter_map(|(is_left, path, what)| is_left.then_some((path, what)))
+    {
+        warn(
+            path,
+            format!(
+                "A request for Dynamo {tag} has no field for {what}; it is left out. A newer release has."
+            ),
+        );
+    }
+    if extras.pin_nodes {
+        warn(
+            "spec.hardware.gpuSku",
+            "A request finds nodes by the GPU type alone; the selector is left out, the toleration is not."
+                .to_owned(),
+        );
+    }
+    if !extras.env.is_empty() {
+        warn(
+            "spec",
+            "A request has no field for environment variables of workers; they are left out.".to_owned(),
+        );
     }
     checks
 }

@@ -1,6 +1,9 @@
 //! The fields of a `DynamoGraphDeploymentRequest` that are written, in the order they appear.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+
+use super::objects::{Metadata, Named, Number, Toleration};
+use super::planner::Planner;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -9,13 +12,6 @@ pub(super) struct Request<'a> {
     pub(super) kind: &'static str,
     pub(super) metadata: Metadata<'a>,
     pub(super) spec: Spec<'a>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Metadata<'a> {
-    pub(super) name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) namespace: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -32,7 +28,11 @@ pub(super) struct Spec<'a> {
     pub(super) workload: Load,
     pub(super) sla: Targets,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model_cache: Option<Cache<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) features: Option<Features>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) overrides: Option<Overrides<'a>>,
 }
 
 #[derive(Serialize)]
@@ -67,38 +67,57 @@ pub(super) struct Targets {
 }
 
 #[derive(Serialize)]
-pub(super) struct Features {
-    pub(super) planner: Planner,
+pub(super) struct Cache<'a> {
+    #[serde(rename = "pvcName")]
+    pub(super) claim: &'a str,
+    #[serde(rename = "pvcMountPath", skip_serializing_if = "Option::is_none")]
+    pub(super) mount: Option<&'a str>,
+    #[serde(rename = "pvcModelPath", skip_serializing_if = "Option::is_none")]
+    pub(super) folder: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Planner {
-    pub(super) backend: &'static str,
-    pub(super) mode: &'static str,
-    pub(super) optimization_target: &'static str,
+#[serde(rename_all = "camelCase")]
+pub(super) struct Features {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ttft_ms: Option<Number>,
+    pub(super) planner: Option<Planner>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) itl_ms: Option<Number>,
-    pub(super) pre_deployment_sweeping_mode: &'static str,
-    pub(super) enable_throughput_scaling: bool,
-    pub(super) enable_load_scaling: bool,
-    pub(super) throughput_adjustment_interval_seconds: u32,
-    pub(super) load_adjustment_interval_seconds: u32,
-    pub(super) max_gpu_budget: u32,
-    pub(super) min_endpoint: u32,
+    pub(super) kv_router: Option<Enabled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mocker: Option<Enabled>,
 }
 
-/// A number without a needless `.0`.
-#[derive(Clone, Copy)]
-pub(super) struct Number(pub(super) f64);
+#[derive(Serialize)]
+pub(super) struct Enabled {
+    pub(super) enabled: bool,
+}
 
-impl Serialize for Number {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 && self.0.abs() < 1e15 {
-            serializer.serialize_i64(self.0 as i64)
-        } else {
-            serializer.serialize_f64(self.0)
-        }
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Overrides<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trust_remote_code: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) profiling_job: Option<Job<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Job<'a> {
+    pub(super) template: Template<'a>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Template<'a> {
+    pub(super) spec: Pod<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pod<'a> {
+    /// Required, and empty: they are the operator's.
+    pub(super) containers: [(); 0],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) image_pull_secrets: Vec<Named<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tolerations: Vec<Toleration>,
 }
