@@ -9,6 +9,7 @@ mod estimate;
 mod manifests;
 mod models;
 mod operators;
+mod ours;
 mod report;
 mod search;
 mod several;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use engine::backend::Backend;
 use engine::catalog::Catalog;
-use engine::manifest::{Extras, File, Format, Manifest, ModelCache, Options, PlannerUse, Selection, write};
+use engine::manifest::{Extras, Format, Manifest, ModelCache, Options, PlannerUse, Selection, write};
 use engine::parallel::Parallel;
 use engine::reference::{Member, Row, Shape};
 use engine::rows::MemoryUse;
@@ -19,6 +19,7 @@ use engine::source::Evidence;
 use engine::view::{Layout, Point, Worker};
 use serde_json::{Map, Value, json};
 
+use crate::ours::{Ours, Part, canonical, flags, parsed};
 use crate::report::Report;
 use crate::{folder, load, model_id, number, text, whole};
 
@@ -97,6 +98,8 @@ struct Found {
     parallel: Parallel,
     batch: u32,
     count: u32,
+    /// Prefill tokens of a mixed step; ISL unless our search says otherwise.
+    ctx_tokens: u32,
 }
 
 impl Case<'_> {
@@ -107,8 +110,9 @@ impl Case<'_> {
     fn found(&self, side: &str, count: &str) -> Found {
         let row = &self.facts["search_row"];
         let count = whole(&self.facts["workers"], count);
+        let ctx_tokens = self.scenario.workload.isl;
         if row.is_null() {
-            return Found { parallel: Parallel::dense(1, 1, 1), batch: NAIVE.0, count };
+            return Found { parallel: Parallel::dense(1, 1, 1), batch: NAIVE.0, count, ctx_tokens };
         }
         let size = |key: &str| whole(row, &format!("{side}{key}"));
         let parallel = Parallel {
@@ -119,7 +123,7 @@ impl Case<'_> {
             moe_ep: size("moe_ep"),
             cp: 1,
         };
-        Found { parallel, batch: size("bs"), count }
+        Found { parallel, batch: size("bs"), count, ctx_tokens }
     }
 
     /// The row of our search that is the reference's: same workers, same latencies.
@@ -174,12 +178,14 @@ impl Case<'_> {
                 Layout::Disagg { prefill: fixed(prefill, p), decode: fixed(decode, d), encoders: None };
             (layout, vec![("prefill", prefill), ("decode", decode)])
         } else {
-            let worker = self.found("", "agg_workers");
-            let (member, ctx_tokens) = match row.map(|row| &row.shape) {
-                Some(Shape::Agg { worker, ctx_tokens }) => (Some(worker), *ctx_tokens),
-                _ => (None, self.scenario.workload.isl),
-            };
-            let layout = Layout::Agg { worker: fixed(worker, member), ctx_tokens, encoders: None };
+            let mut worker = self.found("", "agg_workers");
+            let mut member = None;
+            if let Some(Shape::Agg { worker: same, ctx_tokens }) = row.map(|row| &row.shape) {
+                member = Some(same);
+                worker.ctx_tokens = *ctx_tokens;
+            }
+            let (worker_of_point, ctx_tokens) = (fixed(worker, member), worker.ctx_tokens);
+            let layout = Layout::Agg { worker: worker_of_point, ctx_tokens, encoders: None };
             (layout, vec![("worker", worker)])
         };
         let gpus: u32 = found.iter().map(|(_, found)| found.parallel.gpus() * found.count).sum();
@@ -243,14 +249,11 @@ impl Case<'_> {
 
     fn compare(&self, rows: Option<&[Row]>, report: &mut Report) {
         let (point, found) = self.point(rows, report);
-        let ctx_tokens = match point.layout {
-            Layout::Agg { ctx_tokens, .. } => ctx_tokens,
-            Layout::Disagg { .. } => self.scenario.workload.isl,
-        };
         if self.facts.get("llmd").is_some() {
             match self.write(Format::LlmdHelm, &point) {
                 Ok(manifest) => {
-                    self.compare_helm(&parsed(&manifest.files[0]).remove(0), &found, ctx_tokens, report)
+                    let values = parsed(&manifest.files[0]).remove(0);
+                    self.compare_helm(&values, &found, report);
                 }
                 Err(why) => report.fail(why),
             }
@@ -279,7 +282,7 @@ impl Case<'_> {
                 _ => "worker",
             };
             let found = found.iter().find(|(name, _)| *name == role).map(|(_, found)| *found);
-            self.compare_service(service, role, found, ctx_tokens, &ours, report);
+            self.compare_service(service, role, found, &ours, report);
         }
         match self.write(Format::Benchmark, &point) {
             Ok(bench) => self.compare_bench(&bench, &manifest.name, &found, report),
@@ -303,7 +306,6 @@ impl Case<'_> {
         service: &Value,
         role: &str,
         found: Option<Found>,
-        ctx_tokens: u32,
         ours: &Ours,
         report: &mut Report,
     ) {
@@ -337,10 +339,10 @@ impl Case<'_> {
             _ => {}
         }
         let flags = service["flags"].as_object().expect("flags");
-        self.compare_flags(flags, role, found, ctx_tokens, &part.flags(), report);
+        self.compare_flags(flags, role, found, &part.flags(), report);
         if let Some(want) = service["engine_yaml"].as_object() {
             let got = &ours.engines[&format!("{role}.yaml")];
-            self.compare_engine(want, got, role, found.expect("a worker"), ctx_tokens, report);
+            self.compare_engine(want, got, role, found.expect("a worker"), report);
         }
     }
 
@@ -379,14 +381,14 @@ impl Case<'_> {
         want: &Map<String, Value>,
         role: &str,
         found: Option<Found>,
-        ctx_tokens: u32,
         got: &BTreeMap<String, Value>,
         report: &mut Report,
     ) {
         let mut left: BTreeMap<&str, &Value> =
             got.iter().map(|(flag, value)| (flag.as_str(), value)).collect();
         let isl = self.scenario.workload.isl;
-        let beyond = f64::from(ctx_tokens) - f64::from(isl);
+        let beyond = found.map_or(0.0, |found| f64::from(found.ctx_tokens) - f64::from(isl));
+        let requests = want.get("--max-num-seqs").and_then(Value::as_f64).unwrap_or_default();
         for (flag, want) in want {
             let flag = canonical(flag);
             let got = left.remove(flag);
@@ -396,7 +398,6 @@ impl Case<'_> {
                 ("--max-num-seqs", Some(found)) => json!(found.batch),
                 ("--max-running-requests", Some(found)) => json!(found.batch * found.parallel.dp),
                 ("--max-num-batched-tokens", Some(found)) if role == "worker" => {
-                    let requests = number(want_of(self.facts, role), "--max-num-seqs");
                     json!(
                         (want.as_f64().expect("a number") - requests + f64::from(found.batch) + beyond)
                             as u64
@@ -463,7 +464,6 @@ impl Case<'_> {
         got: &Value,
         role: &str,
         found: Found,
-        ctx_tokens: u32,
         report: &mut Report,
     ) {
         let mut left = got.as_object().expect("settings").clone();
@@ -484,9 +484,9 @@ impl Case<'_> {
                     );
                 }
                 "max_num_tokens" if role == "worker" => {
-                    let tokens = found.batch + ctx_tokens + 500;
+                    let tokens = found.batch + found.ctx_tokens + 500;
                     self.same(&what, &got, &json!(tokens.next_multiple_of(32)), report);
-                    if ctx_tokens == self.scenario.workload.isl {
+                    if found.ctx_tokens == self.scenario.workload.isl {
                         self.same(&what, &got, want, report);
                     }
                 }
@@ -538,7 +538,7 @@ impl Case<'_> {
         );
     }
 
-    fn compare_helm(&self, ours: &Value, found: &[(&str, Found)], ctx_tokens: u32, report: &mut Report) {
+    fn compare_helm(&self, ours: &Value, found: &[(&str, Found)], report: &mut Report) {
         let want = &self.facts["llmd"];
         for key in ["accelerator", "multinode"] {
             self.same(key, &ours[key], &want[key], report);
@@ -583,128 +583,7 @@ impl Case<'_> {
                 report,
             );
             let golden = golden.into_iter().collect();
-            self.compare_flags(&golden, role, found, ctx_tokens, &got, report);
+            self.compare_flags(&golden, role, found, &got, report);
         }
-    }
-}
-
-/// The flags that the reference writes for a role.
-fn want_of<'a>(facts: &'a Value, role: &str) -> &'a Value {
-    static HELM: std::sync::OnceLock<Value> = std::sync::OnceLock::new();
-    let services = facts["services"].as_array().into_iter().flatten();
-    let service = services.filter(|service| service["subType"].as_str().unwrap_or("worker") == role);
-    service
-        .map(|service| &service["flags"])
-        .find(|flags| flags.get("--max-num-seqs").is_some())
-        .unwrap_or_else(|| HELM.get_or_init(|| json!({"--max-num-seqs": 512})))
-}
-
-fn parsed(file: &File) -> Vec<Value> {
-    use serde::Deserialize;
-    let documents = serde_yaml::Deserializer::from_str(&file.text);
-    documents.map(|document| Value::deserialize(document).expect("YAML")).collect()
-}
-
-/// One name for flags that have two.
-fn canonical(flag: &str) -> &str {
-    match flag {
-        "--tp" => "--tensor-parallel-size",
-        "--dp" => "--data-parallel-size",
-        "--ep" => "--expert-parallel-size",
-        "--cuda-graph-bs-decode" => "--cuda-graph-bs",
-        flag => flag,
-    }
-}
-
-/// Flags with what they were given: nothing is true, JSON is read, numbers are numbers.
-fn flags(args: &[Value]) -> BTreeMap<String, Value> {
-    let mut out: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    let mut last = String::new();
-    for word in args.iter().filter_map(Value::as_str) {
-        if word.starts_with("--") {
-            canonical(word).clone_into(&mut last);
-            out.insert(last.clone(), Vec::new());
-        } else if let Some(values) = out.get_mut(&last) {
-            values.push(serde_json::from_str(word).unwrap_or_else(|_| json!(word)));
-        }
-    }
-    let value = |mut values: Vec<Value>| match values.len() {
-        0 => json!(true),
-        1 => values.remove(0),
-        _ => Value::Array(values),
-    };
-    out.into_iter().map(|(flag, values)| (flag, value(values))).collect()
-}
-
-/// A deployment of ours, read back.
-struct Ours {
-    document: Value,
-    parts: BTreeMap<String, Part>,
-    engines: BTreeMap<String, Value>,
-}
-
-struct Part {
-    value: Value,
-    main: Value,
-}
-
-impl Ours {
-    fn of(manifest: &Manifest) -> Self {
-        let documents = parsed(&manifest.files[0]);
-        let data = documents.iter().filter_map(|document| document["data"].as_object()).flatten();
-        let engines = data
-            .filter_map(|(name, text)| Some((name.clone(), serde_yaml::from_str(text.as_str()?).ok()?)))
-            .collect();
-        let document = documents.last().expect("a document").clone();
-        let parts = document["spec"]["components"].as_array().expect("components").iter().map(|value| {
-            let main = value["podTemplate"]["spec"]["containers"][0].clone();
-            (value["name"].as_str().expect("a name").to_owned(), Part { value: value.clone(), main })
-        });
-        Self { parts: parts.collect(), document: document.clone(), engines }
-    }
-
-    fn gpus(&self) -> u64 {
-        let all = self.parts.values().map(|part| {
-            let (nodes, limit) = part.gpus();
-            nodes * limit * part.value["replicas"].as_u64().expect("replicas")
-        });
-        all.sum()
-    }
-}
-
-impl Part {
-    /// Nodes of a worker and its GPUs on each.
-    fn gpus(&self) -> (u64, u64) {
-        let limit = self.main["resources"]["limits"]["nvidia.com/gpu"].as_str().unwrap_or("0");
-        let nodes = self.value["multinode"]["nodeCount"].as_u64().unwrap_or(1);
-        (nodes, limit.parse().expect("a number of GPUs"))
-    }
-
-    fn flags(&self) -> BTreeMap<String, Value> {
-        flags(self.main["args"].as_array().expect("args"))
-    }
-
-    fn env(&self) -> BTreeMap<&str, &str> {
-        let pairs = self.main["env"].as_array().into_iter().flatten();
-        pairs.filter_map(|pair| Some((pair["name"].as_str()?, pair["value"].as_str()?))).collect()
-    }
-
-    fn names(&self, list: &str) -> Value {
-        let items = self.value["podTemplate"]["spec"][list].as_array().into_iter().flatten();
-        items.map(|item| item["name"].clone()).collect()
-    }
-
-    /// Claims and where they are mounted.
-    fn claims(&self) -> Vec<(String, String)> {
-        let pod = &self.value["podTemplate"]["spec"];
-        let volumes = pod["volumes"].as_array().into_iter().flatten();
-        let mounts = self.main["volumeMounts"].as_array();
-        volumes
-            .filter_map(|volume| {
-                let claim = volume["persistentVolumeClaim"]["claimName"].as_str()?;
-                let mount = mounts?.iter().find(|mount| mount["name"] == volume["name"])?;
-                Some((claim.to_owned(), mount["mountPath"].as_str()?.to_owned()))
-            })
-            .collect()
     }
 }

@@ -300,8 +300,38 @@ fn export_prints_a_manifest() {
     assert_eq!(request["metadata"]["namespace"], "serving");
     assert_eq!(request["spec"]["model"], "Qwen/Qwen3-32B-FP8");
     let whole = json(&["export", "--namespace", "serving", "--json"]);
-    assert_eq!(whole["text"].as_str().unwrap(), out(&output));
+    assert_eq!(whole["files"][0]["text"].as_str().unwrap(), out(&output));
     assert_ne!(run(&["export", "--pick", "2"]).stdout, run(&["export"]).stdout);
+}
+
+#[test]
+fn export_writes_every_format() {
+    let folder = std::env::temp_dir().join(format!("configurator-export-{}", std::process::id()));
+    let question = ["export", "--backend", "vllm", "--serving", "disagg", "--format"];
+    for (format, files) in [
+        ("dgdr", 1),
+        ("dgd", 1),
+        ("planner", 1),
+        ("launch", 4),
+        ("benchmark", 1),
+        ("llm-d", 3),
+        ("llm-d-helm", 1),
+    ] {
+        let below = folder.join(format);
+        let args = [&question[..], &[format, "--out", below.to_str().unwrap()]].concat();
+        let output = run(&args);
+        assert_eq!(code(&output), 0, "{format}: {}", err(&output));
+        let names: Vec<_> = std::fs::read_dir(&below).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(names.len(), files, "{format}: {names:?}");
+        assert!(names.iter().all(|name| out(&output).contains(name.to_str().unwrap())), "{}", out(&output));
+        // Printed, several files stand under their names.
+        let printed = out(&run(&args[..args.len() - 2]));
+        assert_eq!(printed.matches("# file: ").count(), if files == 1 { 0 } else { files }, "{format}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+    let output = run(&["export", "--backend", "trtllm", "--format", "llm-d"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("TensorRT-LLM"), "{}", err(&output));
 }
 
 #[test]

@@ -269,12 +269,12 @@ mod tests {
 
     #[test]
     fn items_are_called_by_name_number_and_flag() {
-        let yaml = "a:\n- name: x\n  b:\n  - --tp\n  - '2'\n  - -m\n  c:\n  - k: 1\n  - k: 2\n- name: y\n  b:\n  - one\nz: 1\n";
+        let yaml = "a:\n- name: x\n  b:\n  - --tp\n  - '2'\n  - -m\n  c:\n  - k: 1\n  - k: 2\n- name: w\n  b:\n  - one\nz: 1\n";
         let notes = [
             Note::reason("a.x.b.--tp", "two"),
             Note::reason("a.x.c.1", "second"),
-            Note::comment("a.y", "named"),
-            Note::reason("a.y.b.0", "first"),
+            Note::comment("a.w", "named"),
+            Note::reason("a.w.b.0", "first"),
             Note::reason("z", "end"),
         ];
         let out = annotate(yaml, &[], &notes);
@@ -282,7 +282,7 @@ mod tests {
         let expected =
             [(4, "two"), (5, "two"), (6, "two"), (9, "second"), (11, "named"), (13, "first"), (14, "end")];
         assert_eq!(said, expected);
-        assert!(out.text.contains("\n# named\n- name: y\n"), "{}", out.text);
+        assert!(out.text.contains("\n# named\n- name: w\n"), "{}", out.text);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::annotate::Note;
 use super::deployment::{Deployment, TOKEN_SECRET};
 use super::engine::{Arg, engine, module};
 use super::planner::{self, Planner};
-use super::pool::{Pool, Role};
+use super::pool::{Pool, Role, number_of};
 use super::{DgdApi, Options};
 use crate::backend::Backend;
 use crate::format::count;
@@ -305,7 +305,7 @@ impl Fields {
         if let Some(limit) = part.gpus {
             let whole = part.nodes * limit;
             let why = match part.nodes {
-                1 => format!("{whole} GPUs of a worker."),
+                1 => format!("{} of a worker.", number_of(whole.into(), "GPU")),
                 nodes => format!("Of {whole} GPUs of a worker, those of one of {nodes} nodes."),
             };
             notes.push(Note::reason(gpus, why));

@@ -132,7 +132,10 @@ fn script(deployment: &Deployment<'_>, engines: &[Engine], at: usize, members: &
     }
     out.line("export ETCD_ENDPOINTS=\"${ETCD_ENDPOINTS:-http://$NODE_0:2379}\"");
     out.line("export NATS_SERVER=\"${NATS_SERVER:-nats://$NODE_0:4222}\"");
-    environment(deployment, members, &mut out);
+    let exported = environment(deployment, members);
+    for (name, value) in &exported {
+        out.line(&format!("export {name}={}", quote(value)));
+    }
     if at == 0 {
         out.comment("", "The frontend: one address for clients.");
         let mut words = ["python3", "-m", "dynamo.frontend", "--http-port", "8000"].map(Word::text).to_vec();
@@ -145,7 +148,7 @@ fn script(deployment: &Deployment<'_>, engines: &[Engine], at: usize, members: &
     }
     for (slot, member) in members.iter().enumerate() {
         let (pool, engine) = (&deployment.pools[member.pool], &engines[member.pool]);
-        worker(deployment, pool, engine, member, slot as u32, &mut out);
+        worker(deployment, pool, engine, (member, slot as u32), &exported, &mut out);
     }
     // One that ends takes the others along.
     out.line("wait -n");
@@ -153,17 +156,16 @@ fn script(deployment: &Deployment<'_>, engines: &[Engine], at: usize, members: &
     out
 }
 
-fn environment(deployment: &Deployment<'_>, members: &[Member], out: &mut Annotated) {
-    let mut env: Vec<(String, String)> = Vec::new();
+/// Variables of every worker on a node.
+fn environment(deployment: &Deployment<'_>, members: &[Member]) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = Vec::new();
     if let Some(member) = members.first() {
         let wanted = collective_env(deployment.pools[member.pool].system);
-        env.extend(wanted.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        out.extend(wanted.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    env.extend(deployment.hub_cache().map(|cache| ("HF_HOME".to_owned(), cache.to_owned())));
-    env.extend(deployment.options.extras.env.iter().cloned());
-    for (name, value) in env {
-        out.line(&format!("export {name}={}", quote(&value)));
-    }
+    out.extend(deployment.hub_cache().map(|cache| ("HF_HOME".to_owned(), cache.to_owned())));
+    out.extend(deployment.options.extras.env.iter().cloned());
+    out
 }
 
 fn line(words: &[Word]) -> String {
@@ -175,8 +177,8 @@ fn worker(
     deployment: &Deployment<'_>,
     pool: &Pool<'_>,
     engine: &Engine,
-    member: &Member,
-    slot: u32,
+    (member, slot): (&Member, u32),
+    exported: &[(String, String)],
     out: &mut Annotated,
 ) {
     let backend = deployment.selection.scenario.backend;
@@ -215,7 +217,12 @@ fn worker(
             ["mpirun", "--allow-run-as-root", "-np", &pool.gpus().to_string(), "--host"].map(Word::text),
         );
         start.push(hosts);
-        start.extend(["-x", "ETCD_ENDPOINTS", "-x", "NATS_SERVER", "trtllm-llmapi-launch"].map(Word::text));
+        // The other nodes get the variables by name.
+        let names = exported.iter().map(|(name, _)| name.as_str());
+        for name in ["ETCD_ENDPOINTS", "NATS_SERVER"].into_iter().chain(names) {
+            start.extend(["-x", name].map(Word::text));
+        }
+        start.push(Word::text("trtllm-llmapi-launch"));
     }
     start.extend(["python3", "-m", module(backend)].map(Word::text));
     out.line(&format!("{} \\", line(&start)));

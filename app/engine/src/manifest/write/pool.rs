@@ -87,18 +87,25 @@ impl<'a> Pool<'a> {
         self.batch * self.parallel.dp
     }
 
-    /// `4 prefill workers of 2 GPUs (tp2), 8 GPUs together`.
+    /// `4 prefill workers × 2 GPUs (tp2) = 8 GPUs.`
     pub(super) fn sentence(&self) -> String {
-        let (name, plural) = (self.role.name(), if self.count == 1 { "" } else { "s" });
-        let kind = if self.role == Role::Worker { name.to_owned() } else { format!("{name} worker") };
+        let kind = match self.role {
+            Role::Worker => "worker".to_owned(),
+            role => format!("{} worker", role.name()),
+        };
         format!(
-            "{} {kind}{plural} × {} GPUs ({}) = {} GPUs.",
-            self.count,
-            self.gpus(),
+            "{} × {} ({}) = {}.",
+            number_of(self.count.into(), &kind),
+            number_of(self.gpus().into(), "GPU"),
             self.parallel,
-            count(self.all_gpus())
+            number_of(self.all_gpus(), "GPU")
         )
     }
+}
+
+/// `1 GPU`, `2 GPUs`.
+pub(super) fn number_of(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// GPUs of one worker: experts and attention share them.

@@ -13,7 +13,7 @@ use crate::manifest::Check;
 use crate::manifest::write::annotate::{Note, annotate};
 use crate::manifest::write::deployment::{Deployment, TOKEN_SECRET};
 use crate::manifest::write::objects::Resources;
-use crate::manifest::write::pool::{Pool, Role};
+use crate::manifest::write::pool::{Pool, Role, number_of};
 use crate::manifest::write::{Command, Draft, Manifest, Options, Selection, finish};
 
 const PROXY_IMAGE: &str = "ghcr.io/llm-d/llm-d-routing-sidecar:v0.4.0";
@@ -254,7 +254,7 @@ fn workers<'a>(
         Note::reason("parallelism.data", format!("Attention DP {data} of the selected point.")),
         Note::reason(
             format!("{main}.resources.limits.nvidia.com/gpu"),
-            format!("{} GPUs of a worker.", pool.gpus()),
+            format!("{} of a worker.", number_of(pool.gpus().into(), "GPU")),
         ),
     ];
     notes.extend(args.iter().map(|arg| {

@@ -15,7 +15,7 @@ use crate::manifest::write::deployment::Deployment;
 use crate::manifest::write::objects::{
     Env, GPU_TAINT, Metadata, Mount, Named, Resources, Toleration, Volume,
 };
-use crate::manifest::write::pool::{Pool, Role};
+use crate::manifest::write::pool::{Pool, Role, number_of};
 use crate::manifest::write::{Command, Draft, Manifest, Options, Selection, finish};
 
 /// The release of llm-d whose guides are patched.
@@ -227,7 +227,7 @@ fn patched(deployment: &Deployment<'_>, pool: &Pool<'_>) -> Result<Annotated, Ve
         Note::reason("spec.replicas", format!("{} of the selected point.", pool.count)),
         Note::reason(
             format!("{main}.resources.limits.nvidia.com/gpu"),
-            format!("{} GPUs of a worker.", pool.gpus()),
+            format!("{} of a worker.", number_of(pool.gpus().into(), "GPU")),
         ),
         Note::reason(format!("{main}.args.--port"), "Where the proxy, or decode, reaches it."),
     ];
