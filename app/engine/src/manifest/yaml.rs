@@ -17,6 +17,8 @@ use super::Check;
 
 /// Longer than any manifest: a cluster stores objects of about 1 MiB.
 const MAX_BYTES: usize = 2 << 20;
+/// Most values of a text, aliases written out.
+pub(super) const MAX_VALUES: usize = 200_000;
 /// Deeper than any manifest.
 const MAX_DEPTH: usize = 100;
 
@@ -27,6 +29,8 @@ pub(super) struct Document {
     pub(super) value: Value,
     /// What somebody may have meant otherwise.
     pub(super) notes: Vec<Check>,
+    /// How many values the text has up to its end.
+    pub(super) values: usize,
     lines: Lines,
 }
 
@@ -78,13 +82,9 @@ fn read(text: &str, last: u32) -> Result<Vec<Document>, Check> {
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| syntax(text, &error))?;
         match event {
-            Event::DocumentStart(_) => builder = Builder::new(last),
-            Event::DocumentEnd => {
-                let done = std::mem::replace(&mut builder, Builder::new(last));
-                documents.extend(document(done)?);
-            }
+            Event::DocumentEnd => documents.extend(document(&mut builder)?),
             Event::StreamEnd => break,
-            Event::Nothing | Event::StreamStart => {}
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => {}
             event => builder.event(event, line_of(span))?,
         }
     }
@@ -98,13 +98,13 @@ fn line_of(span: Span) -> u32 {
     span.start.line() as u32
 }
 
-fn document(builder: Builder) -> Result<Option<Document>, Check> {
-    let (Some((value, lines)), notes) = builder.finish() else {
+fn document(builder: &mut Builder) -> Result<Option<Document>, Check> {
+    let (Some((value, lines)), notes, values) = builder.finish() else {
         return Ok(None);
     };
     match value {
         Value::Null => Ok(None),
-        Value::Object(_) => Ok(Some(Document { value, notes, lines })),
+        Value::Object(_) => Ok(Some(Document { value, notes, values, lines })),
         _ => {
             let message = "The document is no mapping of keys to values; paste a whole manifest.";
             Err(error(message).at_line(lines.line))

@@ -8,11 +8,10 @@ use serde_json::{Map, Value};
 
 use super::lines::{Below, Lines};
 use super::scalar::{Meaning, meaning};
-use super::{MAX_DEPTH, error, join};
+use super::{MAX_DEPTH, MAX_VALUES, error, join};
 use crate::manifest::Check;
 
-/// Most values of a document once aliases are expanded, and most bytes of its texts.
-const MAX_VALUES: usize = 200_000;
+/// Most bytes of the words of a text, once aliases are expanded.
 const MAX_TEXT: usize = 8 << 20;
 /// More warnings about words help nobody.
 const MAX_NOTES: usize = 20;
@@ -66,27 +65,31 @@ enum Key {
     Merge,
 }
 
-/// Builds one document.
+/// Builds one document after the other.
 pub(super) struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
-    /// What was made so far, copies included.
+    /// What was made of the text so far, copies included.
     made: Size,
     notes: Vec<Check>,
     last: u32,
 }
 
 impl Builder {
-    /// Lines beyond the last of the text are cut to it.
+    /// For a text with so many lines; lines beyond them are cut.
     pub(super) fn new(last: u32) -> Self {
         let (made, root) = (Size::default(), None);
         Self { open: Vec::new(), anchors: BTreeMap::new(), root, made, notes: Vec::new(), last }
     }
 
-    /// The value with its lines, and notes about it.
-    pub(super) fn finish(self) -> (Option<(Value, Lines)>, Vec<Check>) {
-        (self.root.map(|node| (node.value, node.lines)), self.notes)
+    /// The value of the document that ends here with its lines, notes about it, and how many values the text has so
+    /// far; then the next document may begin.
+    pub(super) fn finish(&mut self) -> (Option<(Value, Lines)>, Vec<Check>, usize) {
+        self.open.clear();
+        self.anchors.clear();
+        let root = self.root.take().map(|node| (node.value, node.lines));
+        (root, std::mem::take(&mut self.notes), self.made.values)
     }
 
     /// Takes the next event.
@@ -201,7 +204,7 @@ impl Builder {
         self.made.add(size);
         if self.made.values > MAX_VALUES || self.made.text > MAX_TEXT {
             let message = format!(
-                "The document has grown beyond {MAX_VALUES} values or {} MiB here, more than any manifest; aliases may multiply it.",
+                "The text has grown beyond {MAX_VALUES} values or {} MiB here, more than any manifest; aliases may multiply it.",
                 MAX_TEXT >> 20
             );
             return Err(error(message).at_line(line));
