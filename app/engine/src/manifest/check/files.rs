@@ -69,8 +69,8 @@ pub(super) struct Files<'a> {
     alone: bool,
     /// Texts that a planner reads, which are checked with its deployment.
     planners: BTreeSet<(String, String)>,
-    /// Values of all texts together.
-    values: usize,
+    /// How many values the texts may still have.
+    left: usize,
 }
 
 /// What a name in a deployment leads to.
@@ -93,7 +93,7 @@ impl<'a> Files<'a> {
             maps: BTreeSet::new(),
             alone: documents.len() == 1,
             planners: BTreeSet::new(),
-            values: 0,
+            left: MAX_VALUES,
         };
         for document in documents {
             files.add(document);
@@ -119,9 +119,7 @@ impl<'a> Files<'a> {
         let data = document.value.get("data").and_then(Value::as_object).into_iter().flatten();
         for (key, content) in data.filter_map(|(key, value)| Some((key, value.as_str()?))) {
             self.named.entry((map, key)).or_insert(self.texts.len());
-            let text = text(map, key, content, document, self.values);
-            self.values += text.content.as_ref().map_or(0, |document| document.values);
-            self.texts.push(text);
+            self.texts.push(text(map, key, content, document, &mut self.left));
         }
     }
 
@@ -155,19 +153,18 @@ fn kind(value: &Value) -> Option<&str> {
     value.get("kind").and_then(Value::as_str)
 }
 
-fn text<'a>(map: &'a str, key: &'a str, content: &str, document: &Document, values: usize) -> Text<'a> {
+fn text<'a>(map: &'a str, key: &'a str, content: &str, document: &Document, left: &mut usize) -> Text<'a> {
     let path = join("data", key);
     let (line, block) = (document.line(&path), document.block_line(&path));
     let structured = [".yaml", ".yml", ".json"].iter().any(|ending| key.ends_with(ending));
-    let (content, problem) = match (values <= MAX_VALUES).then(|| yaml::documents(content)) {
-        // Short texts with aliases may be large, and there may be many of them.
-        None => {
-            let message =
-                "The texts before this one hold more values than any manifest; this one was not read.";
-            (None, Some(Check::error(&path, "yaml", message)))
-        }
-        Some(Ok(mut found)) if found.len() == 1 => (found.pop(), None),
-        Some(Err(check)) if structured => (None, Some(Check { path: path.clone(), ..check })),
+    let (content, problem) = match yaml::documents_within(content, left) {
+        Ok(mut found) if found.len() == 1 => (found.pop(), None),
+        // Short texts with aliases may be large, and there may be many of them; long lists of numbers are no mistake.
+        Err(_) if *left == 0 => (
+            None,
+            Some(Check::warning(&path, "yaml", "The text is too long to be read here; it was not checked.")),
+        ),
+        Err(check) if structured => (None, Some(Check { path: path.clone(), ..check })),
         _ => (None, None),
     };
     Text { map, key, path, line, block, content, problem }

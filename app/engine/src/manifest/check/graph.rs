@@ -20,6 +20,9 @@ use crate::manifest::{Check, Dynamo};
 pub(super) use self::planner::file as planner_file;
 pub(super) use self::trtllm::{check as check_engine, looks_like as looks_like_engine};
 
+/// The API takes 25; the schema says so, and what is beyond twice as many is left to it.
+const MAX_COMPONENTS: usize = 50;
+
 /// What a component does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -120,10 +123,14 @@ impl<'a> Graph<'a> {
         let components: Vec<Component<'a>> = if alpha {
             let services = spec.get("services").and_then(Value::as_object).into_iter().flatten();
             let at = join(&path, "services");
-            services.map(|(name, value)| alpha_component(name, value, join(&at, name))).collect()
+            services
+                .take(MAX_COMPONENTS)
+                .map(|(name, value)| alpha_component(name, value, join(&at, name)))
+                .collect()
         } else {
             items(spec, "components", &path)
                 .into_iter()
+                .take(MAX_COMPONENTS)
                 .map(|(value, path)| beta_component(value, path))
                 .collect()
         };
