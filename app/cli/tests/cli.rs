@@ -426,3 +426,65 @@ fn a_reader_that_leaves_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), err(&output).as_str()), (0, ""));
 }
+
+const MANIFESTS: &str = "../../tests/fixtures/manifests";
+
+#[test]
+fn validate_says_nothing_about_a_manifest_without_faults() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MANIFESTS);
+    let files: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().display().to_string()).collect();
+    assert_eq!(files.len(), 6);
+    let args: Vec<&str> = ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let output = run(&args);
+    assert_eq!((code(&output), out(&output), err(&output)), (0, String::new(), String::new()));
+}
+
+#[test]
+fn validate_reads_standard_input_and_names_the_line() {
+    let validate = |text: &[u8], args: &[&str]| {
+        let mut child = program(&[&["validate", "-"], args].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let request = "apiVersion: nvidia.com/v1beta1\nkind: DynamoGraphDeploymentRequest\nmetadata: {name: a}\nspec:\n  model: m\n";
+    let output = validate(request.as_bytes(), &[]);
+    assert_eq!(code(&output), 0);
+    assert!(
+        out(&output).starts_with("<stdin>:4: warning spec.hardware: ")
+            && out(&output).ends_with(" [hardware]\n")
+    );
+
+    let newer = format!("{request}  features: {{kvRouter: {{enabled: true}}}}\n");
+    assert_eq!(code(&validate(newer.as_bytes(), &[])), 0);
+    let output = validate(newer.as_bytes(), &["--dynamo", "1.5.0"]);
+    assert_eq!(code(&output), 1);
+    assert!(out(&output).starts_with("<stdin>:6: error spec.features.kvRouter: "), "{}", out(&output));
+
+    let output = validate(newer.as_bytes(), &["--dynamo", "1.5.0", "--json"]);
+    assert_eq!(code(&output), 1);
+    let files: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(files[0]["file"], "<stdin>");
+    assert_eq!(files[0]["checks"][0]["line"], 6);
+    assert_eq!(files[0]["checks"][0]["severity"], "error");
+    assert_eq!(files[0]["checks"][1]["severity"], "warning");
+
+    let output = validate(b"a: 1\nb: \xff\n", &[]);
+    assert_eq!(code(&output), 1);
+    assert!(out(&output).starts_with("<stdin>:2: error: ") && out(&output).ends_with(" [yaml]\n"));
+}
+
+#[test]
+fn validate_says_what_it_cannot_read() {
+    let good = Path::new(env!("CARGO_MANIFEST_DIR")).join(MANIFESTS).join("dgdr-airline-v1beta1.yaml");
+    let output = run(&["validate", good.to_str().unwrap(), "no-such-file.yaml"]);
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).starts_with("error: no-such-file.yaml cannot be read: "), "{}", err(&output));
+    assert_eq!(code(&run(&["validate"])), 2);
+    assert_eq!(code(&run(&["validate", good.to_str().unwrap(), "--dynamo", "0.1.0"])), 2);
+}

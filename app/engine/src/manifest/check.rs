@@ -47,9 +47,9 @@ pub fn validate(text: &str, release: Dynamo) -> Vec<Check> {
 fn all(documents: &[Document], release: Dynamo) -> Vec<Check> {
     let (schemas, files) = (Schemas::new(release), Files::new(documents));
     let mut checks = Vec::new();
-    for document in documents {
+    for (at, document) in documents.iter().enumerate() {
         let mut found = document.notes.clone();
-        one(&document.value, release, &schemas, &files, &mut found);
+        one(&document.value, at, release, &schemas, &files, &mut found);
         let line = |check: Check| Check { line: check.line.or_else(|| document.line(&check.path)), ..check };
         checks.extend(found.into_iter().map(line));
     }
@@ -57,7 +57,14 @@ fn all(documents: &[Document], release: Dynamo) -> Vec<Check> {
     checks
 }
 
-fn one(document: &Value, release: Dynamo, schemas: &Schemas, files: &Files<'_>, out: &mut Vec<Check>) {
+fn one(
+    document: &Value,
+    at: usize,
+    release: Dynamo,
+    schemas: &Schemas,
+    files: &Files<'_>,
+    out: &mut Vec<Check>,
+) {
     let Some(kind) = document.get("kind").filter(|kind| !kind.is_null()) else {
         bare(document, release, out);
         return;
@@ -88,7 +95,7 @@ fn one(document: &Value, release: Dynamo, schemas: &Schemas, files: &Files<'_>, 
     }
     object::ordinary(document, kind, out);
     if kind == "ConfigMap" {
-        config_map(document, release, files, out);
+        config_map(at, release, files, out);
     }
 }
 
@@ -147,10 +154,9 @@ fn bare(document: &Value, release: Dynamo, out: &mut Vec<Check>) {
 }
 
 /// Texts that are settings of a planner or of an engine.
-fn config_map(document: &Value, release: Dynamo, files: &Files<'_>, out: &mut Vec<Check>) {
-    let Some(name) = object::name(document) else { return };
+fn config_map(document: usize, release: Dynamo, files: &Files<'_>, out: &mut Vec<Check>) {
     let version = semver_core(release.tag()).unwrap_or_default();
-    for text in files.of(name) {
+    for text in files.of(document) {
         out.extend(text.problem());
         out.extend(text.notes());
         let Some(value) = text.value() else { continue };
@@ -158,7 +164,7 @@ fn config_map(document: &Value, release: Dynamo, files: &Files<'_>, out: &mut Ve
         if graph::looks_like_engine(value) {
             graph::check_engine(value, &text.path, &mut found);
         } else if planner::looks_like(value)
-            && !files.is_planners(name, text.key)
+            && !files.is_planners(text)
             && let Some(planner) = Planner::new(value, &text.path)
         {
             planner.check(version, &mut found);

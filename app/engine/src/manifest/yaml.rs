@@ -17,6 +17,8 @@ use super::Check;
 
 /// Longer than any manifest: a cluster stores objects of about 1 MiB.
 const MAX_BYTES: usize = 2 << 20;
+/// Most values of a text, aliases written out.
+pub(super) const MAX_VALUES: usize = 100_000;
 /// Deeper than any manifest.
 const MAX_DEPTH: usize = 100;
 
@@ -46,13 +48,18 @@ impl Document {
 
 /// The documents of a text; empty ones are left out, and a text without any is an error.
 pub(super) fn documents(text: &str) -> Result<Vec<Document>, Check> {
-    // What stands at the end of the text may be one line past it.
-    let last = last_line(text);
-    let within = |check: Check| {
-        let line = check.line.map(|line| line.clamp(1, last));
-        Check { line, ..check }
-    };
-    read(text, last).map_err(within)
+    documents_within(text, &mut { MAX_VALUES })
+}
+
+/// The same for one of several texts, which share how many values they may have; what was read is taken off, even
+/// from a text that turns out to be none.
+pub(super) fn documents_within(text: &str, left: &mut usize) -> Result<Vec<Document>, Check> {
+    let last = text.lines().count().max(1) as u32;
+    let mut builder = Builder::new(last, *left);
+    let read = read(text, &mut builder);
+    *left = left.saturating_sub(builder.values());
+    // What is missing at the end of a text may be one line past it.
+    read.map_err(|check| Check { line: check.line.map(|line| line.clamp(1, last)), ..check })
 }
 
 /// The text of a file; none but UTF-8 is read. An error carries the line of the first byte that is not.
@@ -66,7 +73,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Check> {
     })
 }
 
-fn read(text: &str, last: u32) -> Result<Vec<Document>, Check> {
+fn read(text: &str, builder: &mut Builder) -> Result<Vec<Document>, Check> {
     if text.len() > MAX_BYTES {
         let message = "The text is longer than 2 MiB; a cluster stores about 1 MiB per object. Split it.";
         return Err(error(message).at_line(1));
@@ -74,17 +81,12 @@ fn read(text: &str, last: u32) -> Result<Vec<Document>, Check> {
     printable(text)?;
     let mut parser = Parser::new_from_str(text);
     let mut documents = Vec::new();
-    let mut builder = Builder::new(last);
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| syntax(text, &error))?;
         match event {
-            Event::DocumentStart(_) => builder = Builder::new(last),
-            Event::DocumentEnd => {
-                let done = std::mem::replace(&mut builder, Builder::new(last));
-                documents.extend(document(done)?);
-            }
+            Event::DocumentEnd => documents.extend(document(builder)?),
             Event::StreamEnd => break,
-            Event::Nothing | Event::StreamStart => {}
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => {}
             event => builder.event(event, line_of(span))?,
         }
     }
@@ -98,7 +100,7 @@ fn line_of(span: Span) -> u32 {
     span.start.line() as u32
 }
 
-fn document(builder: Builder) -> Result<Option<Document>, Check> {
+fn document(builder: &mut Builder) -> Result<Option<Document>, Check> {
     let (Some((value, lines)), notes) = builder.finish() else {
         return Ok(None);
     };
@@ -141,8 +143,13 @@ fn printable(text: &str) -> Result<(), Check> {
     Ok(())
 }
 
-fn last_line(text: &str) -> u32 {
-    text.lines().count().max(1) as u32
+/// A word short enough for a sentence.
+fn short(word: &str) -> String {
+    let mut short: String = word.chars().take(60).collect();
+    if short.len() < word.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn error(message: impl Into<String>) -> Check {

@@ -1,10 +1,12 @@
 //! Texts inside of `ConfigMap`s, which containers read as files.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::graph::{self, Graph};
 use crate::manifest::Check;
-use crate::manifest::yaml::{self, Document, join};
+use crate::manifest::yaml::{self, Document, MAX_VALUES, join};
 
 /// One text of a `ConfigMap`.
 pub(super) struct Text<'a> {
@@ -58,11 +60,17 @@ impl Text<'_> {
 /// The texts of every `ConfigMap` of a file.
 pub(super) struct Files<'a> {
     texts: Vec<Text<'a>>,
-    maps: Vec<&'a str>,
+    /// Where the texts of each document begin, and where the last ones end.
+    begins: Vec<usize>,
+    /// Index of a text by the names of its `ConfigMap` and of itself.
+    named: BTreeMap<(&'a str, &'a str), usize>,
+    maps: BTreeSet<&'a str>,
     /// Whether the file has only one document, so that others may come from elsewhere.
     alone: bool,
     /// Texts that a planner reads, which are checked with its deployment.
-    planners: Vec<(String, String)>,
+    planners: BTreeSet<(String, String)>,
+    /// How many values the texts may still have.
+    left: usize,
 }
 
 /// What a name in a deployment leads to.
@@ -78,16 +86,19 @@ pub(super) enum Source<'f, 'a> {
 impl<'a> Files<'a> {
     /// Reads the `ConfigMap`s among these documents.
     pub(super) fn new(documents: &'a [Document]) -> Self {
-        let (mut texts, mut maps) = (Vec::new(), Vec::new());
-        for document in documents.iter().filter(|document| kind(&document.value) == Some("ConfigMap")) {
-            let Some(map) = super::object::name(&document.value) else { continue };
-            maps.push(map);
-            let data = document.value.get("data").and_then(Value::as_object).into_iter().flatten();
-            for (key, content) in data.filter_map(|(key, value)| Some((key, value.as_str()?))) {
-                texts.push(text(map, key, content, document));
-            }
+        let mut files = Self {
+            texts: Vec::new(),
+            begins: vec![0],
+            named: BTreeMap::new(),
+            maps: BTreeSet::new(),
+            alone: documents.len() == 1,
+            planners: BTreeSet::new(),
+            left: MAX_VALUES,
+        };
+        for document in documents {
+            files.add(document);
+            files.begins.push(files.texts.len());
         }
-        let mut files = Self { texts, maps, alone: documents.len() == 1, planners: Vec::new() };
         for document in
             documents.iter().filter(|document| kind(&document.value) == Some("DynamoGraphDeployment"))
         {
@@ -98,28 +109,43 @@ impl<'a> Files<'a> {
         files
     }
 
-    /// Whether a planner of this file reads this text.
-    pub(super) fn is_planners(&self, map: &str, key: &str) -> bool {
-        self.planners.iter().any(|(read_map, read_key)| read_map == map && read_key == key)
+    fn add(&mut self, document: &'a Document) {
+        let Some(map) =
+            super::object::name(&document.value).filter(|_| kind(&document.value) == Some("ConfigMap"))
+        else {
+            return;
+        };
+        self.maps.insert(map);
+        let data = document.value.get("data").and_then(Value::as_object).into_iter().flatten();
+        for (key, content) in data.filter_map(|(key, value)| Some((key, value.as_str()?))) {
+            self.named.entry((map, key)).or_insert(self.texts.len());
+            self.texts.push(text(map, key, content, document, &mut self.left));
+        }
     }
 
-    /// The texts of a `ConfigMap`.
-    pub(super) fn of<'f>(&'f self, map: &'f str) -> impl Iterator<Item = &'f Text<'a>> {
-        self.texts.iter().filter(move |text| text.map == map)
+    /// Whether a planner of this file reads this text.
+    pub(super) fn is_planners(&self, text: &Text<'_>) -> bool {
+        self.planners.contains(&(text.map.to_owned(), text.key.to_owned()))
+    }
+
+    /// The texts of a document.
+    pub(super) fn of(&self, document: usize) -> &[Text<'a>] {
+        let range = self.begins.get(document).zip(self.begins.get(document + 1));
+        range.and_then(|(from, until)| self.texts.get(*from..*until)).unwrap_or_default()
     }
 
     /// What a name of a `ConfigMap` and of a text in it lead to.
     pub(super) fn find(&self, map: &str, key: &str) -> Source<'_, 'a> {
-        match self.texts.iter().find(|text| text.map == map && text.key == key) {
+        match self.named.get(&(map, key)).and_then(|at| self.texts.get(*at)) {
             Some(text) => Source::Text(text),
-            None if self.maps.contains(&map) => Source::NoKey,
+            None if self.maps.contains(map) => Source::NoKey,
             None => Source::Elsewhere,
         }
     }
 
     /// Whether a `ConfigMap` is needed that this file should have, but has not.
     pub(super) fn lacks(&self, map: &str) -> bool {
-        !self.alone && !self.maps.contains(&map)
+        !self.alone && !self.maps.contains(map)
     }
 }
 
@@ -127,12 +153,17 @@ fn kind(value: &Value) -> Option<&str> {
     value.get("kind").and_then(Value::as_str)
 }
 
-fn text<'a>(map: &'a str, key: &'a str, content: &str, document: &Document) -> Text<'a> {
+fn text<'a>(map: &'a str, key: &'a str, content: &str, document: &Document, left: &mut usize) -> Text<'a> {
     let path = join("data", key);
     let (line, block) = (document.line(&path), document.block_line(&path));
     let structured = [".yaml", ".yml", ".json"].iter().any(|ending| key.ends_with(ending));
-    let (content, problem) = match yaml::documents(content) {
+    let (content, problem) = match yaml::documents_within(content, left) {
         Ok(mut found) if found.len() == 1 => (found.pop(), None),
+        // Short texts with aliases may be large, and there may be many of them; long lists of numbers are no mistake.
+        Err(_) if *left == 0 => (
+            None,
+            Some(Check::warning(&path, "yaml", "The text is too long to be read here; it was not checked.")),
+        ),
         Err(check) if structured => (None, Some(Check { path: path.clone(), ..check })),
         _ => (None, None),
     };

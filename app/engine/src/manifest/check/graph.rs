@@ -20,6 +20,9 @@ use crate::manifest::{Check, Dynamo};
 pub(super) use self::planner::file as planner_file;
 pub(super) use self::trtllm::{check as check_engine, looks_like as looks_like_engine};
 
+/// The API takes 25; the schema says so, and what is beyond twice as many is left to it.
+const MAX_COMPONENTS: usize = 50;
+
 /// What a component does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -94,6 +97,8 @@ pub(super) struct Graph<'a> {
     spec: &'a Value,
     path: String,
     alpha: bool,
+    /// What every worker runs, when that is known.
+    framework: Option<Framework>,
     pub(super) components: Vec<Component<'a>>,
 }
 
@@ -115,30 +120,38 @@ impl<'a> Graph<'a> {
         let alpha = document.get("apiVersion").and_then(Value::as_str) == Some("nvidia.com/v1alpha1");
         let spec = document.get("spec").unwrap_or(&Value::Null);
         let path = join(path, "spec");
-        let components = if alpha {
+        let components: Vec<Component<'a>> = if alpha {
             let services = spec.get("services").and_then(Value::as_object).into_iter().flatten();
             let at = join(&path, "services");
-            services.map(|(name, value)| alpha_component(name, value, join(&at, name))).collect()
+            services
+                .take(MAX_COMPONENTS)
+                .map(|(name, value)| alpha_component(name, value, join(&at, name)))
+                .collect()
         } else {
             items(spec, "components", &path)
                 .into_iter()
+                .take(MAX_COMPONENTS)
                 .map(|(value, path)| beta_component(value, path))
                 .collect()
         };
-        Self { name: super::object::name(document), value: document, spec, path, alpha, components }
+        let named = text(spec, "backendFramework");
+        let framework = Framework::ALL
+            .into_iter()
+            .find(|framework| Some(framework.name()) == named)
+            .or_else(|| components.iter().find_map(Component::own_framework));
+        Self {
+            name: super::object::name(document),
+            value: document,
+            spec,
+            path,
+            alpha,
+            framework,
+            components,
+        }
     }
 
     fn at(&self, key: &str) -> String {
         join(&self.path, key)
-    }
-
-    /// What every worker runs, when that is known.
-    fn framework(&self) -> Option<Framework> {
-        let named = self.spec.get("backendFramework").and_then(Value::as_str);
-        Framework::ALL
-            .into_iter()
-            .find(|framework| Some(framework.name()) == named)
-            .or_else(|| self.components.iter().find_map(Component::own_framework))
     }
 
     fn with_role(&self, role: Role) -> impl Iterator<Item = &Component<'a>> {
@@ -260,7 +273,7 @@ impl<'a> Component<'a> {
         let image = image_name(self.image().unwrap_or_default());
         self.own_framework()
             .or_else(|| Framework::ALL.into_iter().find(|framework| framework.image() == image))
-            .or_else(|| graph.framework())
+            .or(graph.framework)
     }
 
     /// The text behind a path in its main container.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::pod::{environment, items};
-use super::schema::quoted;
+use super::schema::{quoted, shown};
 use crate::manifest::Check;
 use crate::manifest::names::{is_label_key, is_label_value};
 use crate::manifest::yaml::join;
@@ -20,7 +20,8 @@ pub(super) fn check(document: &Value, out: &mut Vec<Check>) {
         let path = join("modelArtifacts.labels", key);
         if !is_label_key(key) || !value.as_str().is_some_and(is_label_value) {
             let message = format!(
-                "{value} must be a text of at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at either end."
+                "{} must be a text of at most 63 letters, digits, dashes, dots and underscores, with a letter or digit at either end.",
+                shown(value)
             );
             out.push(Check::error(path, "label", message));
         }

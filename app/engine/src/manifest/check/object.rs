@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::pod;
-use super::schema::{nearest, quoted};
+use super::schema::{nearest, quoted, shown};
 use crate::manifest::Check;
 use crate::manifest::names::{
     is_dns_1035_label, is_dns_1123_label, is_dns_1123_subdomain, is_label_key, is_label_value, is_quantity,
@@ -77,7 +77,8 @@ pub(super) fn check(document: &Value, kind: &str, out: &mut Vec<Check>) {
         && !namespace.as_str().is_some_and(is_dns_1123_label)
     {
         let message = format!(
-            "The namespace {namespace} must be a text of at most 63 lower-case letters, digits and dashes, with no dash at either end."
+            "The namespace {} must be a text of at most 63 lower-case letters, digits and dashes, with no dash at either end.",
+            shown(namespace)
         );
         out.push(Check::error("metadata.namespace", "name", message));
     }
@@ -128,7 +129,7 @@ fn object_name(document: &Value, kind: &str, out: &mut Vec<Check>) {
             out.push(Check::error(
                 path,
                 "name",
-                format!("The name {other} must be a text; put it in quotes."),
+                format!("The name must be a text, not {}; put it in quotes.", shown(other)),
             ));
             return;
         }
@@ -168,7 +169,11 @@ pub(super) fn labels(metadata: &Value, path: &str, out: &mut Vec<Check>) {
         for (key, value) in metadata.get(group).and_then(Value::as_object).into_iter().flatten() {
             let path = join(&join(path, group), key);
             let Some(text) = value.as_str() else {
-                out.push(Check::error(path, "type", format!("{key} must be a text; put {value} in quotes.")));
+                out.push(Check::error(
+                    path,
+                    "type",
+                    format!("{key} must be a text, not {}; put it in quotes.", shown(value)),
+                ));
                 continue;
             };
             if !is_label_key(key) {
@@ -222,8 +227,7 @@ fn config_map(document: &Value, out: &mut Vec<Check>) {
         }
     }
     if let Some(data) = document.get("data").filter(|data| !data.is_object() && !data.is_null()) {
-        let message =
-            format!("data must be a mapping of names to texts, not {}.", super::schema::shown(data));
+        let message = format!("data must be a mapping of names to texts, not {}.", shown(data));
         out.push(Check::error("data", "type", message));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::files::{Files, Source};
-use super::schema::quoted;
+use super::schema::{quoted, shown};
 use crate::manifest::Check;
 use crate::manifest::names::{is_dns_1123_label, is_env_name, is_port_name};
 use crate::manifest::yaml::join;
@@ -83,8 +83,9 @@ pub(super) fn environment(item: &Value, key: &str, path: &str, out: &mut Vec<Che
             );
             out.push(Check::error(join(&path, "name"), "env-name", message));
         }
-        if variable.get("value").is_some_and(|value| !value.is_string() && !value.is_null()) {
-            let message = format!("The value of {name} must be a text; put {} in quotes.", variable["value"]);
+        if let Some(value) = variable.get("value").filter(|value| !value.is_string() && !value.is_null()) {
+            let message =
+                format!("The value of {name} must be a text, not {}; put it in quotes.", shown(value));
             out.push(Check::error(join(&path, "value"), "type", message));
         }
         if name == "HF_TOKEN" && text(variable, "value").is_some_and(|value| !value.is_empty()) {

@@ -15,6 +15,9 @@ use crate::manifest::{Check, Dynamo};
 const SCHEMAS: &str = include_str!("../../../schema/dynamo.json");
 const SINCE_1_6: &str = include_str!("../../../schema/since-1.6.json");
 
+/// Whoever has so many mistakes has made one of another kind.
+const MAX_FINDINGS: usize = 2000;
+
 /// The schemas of a release.
 pub(super) struct Schemas {
     all: Value,
@@ -85,7 +88,7 @@ impl Walk<'_> {
     fn value(&mut self, value: &Value, schema: &Value, path: &str) {
         let schemas = self.schemas;
         let schema = schemas.resolved(schema);
-        if value.is_null() {
+        if value.is_null() || self.out.len() > MAX_FINDINGS {
             // The API server drops null where a field may not be null, so it counts as absent.
             return;
         }

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use super::lines::{Below, Lines};
 use super::scalar::{Meaning, meaning};
-use super::{MAX_DEPTH, error, join};
+use super::{MAX_DEPTH, error, join, short};
 use crate::manifest::Check;
 
-/// Most values of a document once aliases are expanded, and most bytes of its texts.
-const MAX_VALUES: usize = 200_000;
+/// Most bytes of the words of a text, once aliases are expanded.
 const MAX_TEXT: usize = 8 << 20;
+/// Most bytes of a key.
+const MAX_KEY: usize = 1024;
 /// More warnings about words help nobody.
 const MAX_NOTES: usize = 20;
 
@@ -66,27 +67,37 @@ enum Key {
     Merge,
 }
 
-/// Builds one document.
+/// Builds one document after the other.
 pub(super) struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
-    /// What was made so far, copies included.
+    /// What was made of the text so far, copies included.
     made: Size,
+    /// How many values it may have.
+    most: usize,
     notes: Vec<Check>,
     last: u32,
 }
 
 impl Builder {
-    /// Lines beyond the last of the text are cut to it.
-    pub(super) fn new(last: u32) -> Self {
+    /// For a text with so many lines, beyond which none is named, that may have so many values.
+    pub(super) fn new(last: u32, most: usize) -> Self {
         let (made, root) = (Size::default(), None);
-        Self { open: Vec::new(), anchors: BTreeMap::new(), root, made, notes: Vec::new(), last }
+        Self { open: Vec::new(), anchors: BTreeMap::new(), root, made, most, notes: Vec::new(), last }
     }
 
-    /// The value with its lines, and notes about it.
-    pub(super) fn finish(self) -> (Option<(Value, Lines)>, Vec<Check>) {
-        (self.root.map(|node| (node.value, node.lines)), self.notes)
+    /// The value of the document that ends here with its lines, and notes about it; then the next one may begin.
+    pub(super) fn finish(&mut self) -> (Option<(Value, Lines)>, Vec<Check>) {
+        self.open.clear();
+        self.anchors.clear();
+        let root = self.root.take().map(|node| (node.value, node.lines));
+        (root, std::mem::take(&mut self.notes))
+    }
+
+    /// How many values the text has so far.
+    pub(super) fn values(&self) -> usize {
+        self.made.values
     }
 
     /// Takes the next event.
@@ -199,11 +210,9 @@ impl Builder {
 
     fn count(&mut self, size: Size, line: u32) -> Result<(), Check> {
         self.made.add(size);
-        if self.made.values > MAX_VALUES || self.made.text > MAX_TEXT {
-            let message = format!(
-                "The document has grown beyond {MAX_VALUES} values or {} MiB here, more than any manifest; aliases may multiply it.",
-                MAX_TEXT >> 20
-            );
+        if self.made.values > self.most || self.made.text > MAX_TEXT {
+            let message =
+                "Here is more than any manifest holds; aliases may multiply it. Remove what is too much.";
             return Err(error(message).at_line(line));
         }
         Ok(())
@@ -221,13 +230,17 @@ impl Builder {
         tag: Option<&Tag>,
         line: u32,
     ) -> Result<(), Check> {
+        if text.len() > MAX_KEY {
+            let message = format!("The key {} is longer than {MAX_KEY} characters.", short(text));
+            return Err(error(message).at_line(line));
+        }
         let plain = style == ScalarStyle::Plain && tag.is_none();
         let is_text = match meaning(text) {
             Meaning::Plain(value) => value.is_string(),
             Meaning::Surprising(_) | Meaning::NoNumber => false,
         };
         if (plain && !is_text) || tag.is_some_and(|tag| core_tag(tag) != Some("str")) {
-            let message = format!("The key {text} is not a text; put it in quotes.");
+            let message = format!("The key {text:?} is not a text; put it in quotes.");
             return Err(error(message).at_line(line));
         }
         if anchor != 0 {
@@ -273,7 +286,7 @@ impl Builder {
                 value
             }
             Meaning::NoNumber => {
-                let message = format!("{text} cannot be stored; write a finite number.");
+                let message = format!("{} cannot be stored; write a finite number.", short(&text));
                 return Err(Check::error(self.path(), "yaml", message).at_line(line));
             }
         };
@@ -288,7 +301,7 @@ impl Builder {
         if fits {
             Ok(value)
         } else {
-            let message = format!("{text:?} is not of the kind that its tag says; remove the tag.");
+            let message = format!("{} is not of the kind that its tag says; remove the tag.", short(&text));
             Err(Check::error(self.path(), "yaml", message).at_line(line))
         }
     }
@@ -296,7 +309,8 @@ impl Builder {
     fn note(&mut self, text: &str, value: &Value, line: u32) {
         if self.notes.len() < MAX_NOTES {
             let message = format!(
-                "The cluster reads {text} as {value}; write {value}, or put it in quotes if it is a text."
+                "The cluster reads {} as {value}; write {value}, or put it in quotes if it is a text.",
+                short(text)
             );
             self.notes.push(Check::warning(self.path(), "yaml-1.1", message).at_line(line));
         }
@@ -357,6 +371,7 @@ fn collection_tag(tag: Option<&Tag>, wanted: &str, line: u32) -> Result<(), Chec
 }
 
 fn unknown_tag(tag: &Tag, line: u32) -> Check {
-    let message = format!("The tag {}{} is not understood by a cluster; remove it.", tag.handle, tag.suffix);
+    let name = format!("{}{}", tag.handle, tag.suffix);
+    let message = format!("The tag {} is not understood by a cluster; remove it.", short(&name));
     error(message).at_line(line)
 }

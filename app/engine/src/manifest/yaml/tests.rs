@@ -26,6 +26,7 @@ fn what_is_no_manifest_is_refused_with_a_reason_and_its_line() {
     for n in 1..20 {
         writeln!(text_bomb, "a{n}: *a0").unwrap();
     }
+    let long_key = format!("? {}\n: 1", "k".repeat(2000));
     let cases: &[(&str, u32)] = &[
         ("", 1),
         ("~", 1),
@@ -49,6 +50,7 @@ fn what_is_no_manifest_is_refused_with_a_reason_and_its_line() {
         ("a: 1\nb: !!int x", 2),
         ("a: 1\nb: !!binary x", 2),
         ("a: 1\nb: !!set {x}", 2),
+        (&long_key, 1),
         ("a: *missing", 1),
         ("a: &a\n  b: *a", 2),
         ("a: &a x\n*a : 1", 2),

@@ -105,8 +105,7 @@ fn scaled(graph: &Graph<'_>, role: Role, out: &mut Vec<Check>) {
 }
 
 fn fits(graph: &Graph<'_>, planner: Planner<'_>, files: &Files<'_>, out: &mut Vec<Check>) {
-    let framework = graph.framework();
-    if let Some(framework) = framework.filter(|_| planner.text("backend", "vllm") != "mocker") {
+    if let Some(framework) = graph.framework.filter(|_| planner.text("backend", "vllm") != "mocker") {
         planner.serves(framework.name(), "deployment", out);
     }
     let roles: &[(Role, &str)] = match planner.mode() {
