@@ -14,7 +14,7 @@ use crate::site::Site;
 
 /// Asks by bytes, as number 7.
 fn ask(ask: &Ask) -> Answer {
-    match reply(&codec::encode(&(7_u32, ask)).unwrap()) {
+    match reply(&codec::encode(&(7_u32, ask)).expect("bytes")) {
         Ok(Letter::Answer { id: 7, answer }) => answer,
         other => panic!("{other:?}"),
     }
@@ -27,15 +27,15 @@ fn best(scenario: &Scenario) -> Point {
     *view.best().expect("a point within the SLO")
 }
 
-fn write(scenario: &Scenario, format: Format, point: Point) -> Ask {
+fn write(scenario: &Scenario, format: Format, point: &Point) -> Ask {
     let options = Box::new(Options::default());
-    Ask::Write { format, scenario: Box::new(scenario.clone()), point: Box::new(point), options }
+    Ask::Write { format, scenario: Box::new(scenario.clone()), point: Box::new(*point), options }
 }
 
 #[test]
 fn the_best_point_is_written_and_passes_its_checks() {
     let scenario = Scenario::default();
-    let Answer::Written(Ok(manifest)) = ask(&write(&scenario, Format::Dgdr, best(&scenario))) else {
+    let Answer::Written(Ok(manifest)) = ask(&write(&scenario, Format::Dgdr, &best(&scenario))) else {
         panic!("no manifest");
     };
     let text = manifest.files[0].text.clone();
@@ -50,7 +50,7 @@ fn what_cannot_be_written_says_why() {
     let nowhere = Scenario { system: "abacus".to_owned(), ..scenario.clone() };
     let unheard_of = Scenario { model: "acme/none".to_owned(), ..scenario };
     for (scenario, path) in [(nowhere, "spec.hardware"), (unheard_of, "spec.model")] {
-        let Answer::Written(Err(checks)) = ask(&write(&scenario, Format::Dgdr, point)) else {
+        let Answer::Written(Err(checks)) = ask(&write(&scenario, Format::Dgdr, &point)) else {
             panic!("written")
         };
         assert_eq!(checks[0].path, path);

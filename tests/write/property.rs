@@ -117,7 +117,7 @@ fn is_inexpressible(point: &Point, backend: Backend) -> bool {
     encoders
         || workers.iter().any(|worker| {
             let Parallel { tp, dp, cp, .. } = worker.parallel;
-            cp > 1 || (backend == Backend::Trtllm && tp > 1 && dp > 1)
+            (cp > 1 && backend != Backend::Sglang) || (backend == Backend::Trtllm && tp > 1 && dp > 1)
         })
 }
 

@@ -62,12 +62,6 @@ pub(super) fn label_value(text: &str) -> String {
     format!("{}_{:04x}", value[..58].trim_end_matches('_'), fnv1a(text) & 0xffff)
 }
 
-/// A name that any container accepts for an environment variable.
-pub(super) fn is_env_name(name: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.starts_with(|c| is_part(c) && !c.is_ascii_digit()) && name.chars().all(is_part)
-}
-
 /// A label that may begin with a digit: names of namespaces.
 pub(super) fn is_dns_1123_label(name: &str) -> bool {
     !name.is_empty()

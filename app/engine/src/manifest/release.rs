@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) skus: &'static [(&'static str, &'static str)],
     /// Flag of SGLang for the batch sizes of captured decode graphs.
     pub(super) sglang_graph_sizes: &'static str,
+    /// What makes SGLang split a prompt over the ranks of `--attn-cp-size`, both ends of it on each rank.
+    pub(super) sglang_prompt_split: &'static [&'static str],
     /// Whether a request can ask for routing by cached prefixes (`features.kvRouter`).
     pub(super) request_router: bool,
     /// Whether a request can let the model bring code of its own (`overrides.trustRemoteCode`).
@@ -36,6 +38,7 @@ const V1_4: Facts = Facts {
     engines: None,
     skus: &[("gb200", "gb200_sxm")],
     sglang_graph_sizes: "--cuda-graph-bs",
+    sglang_prompt_split: &["--enable-prefill-context-parallel"],
     request_router: false,
     request_remote_code: false,
 };
@@ -48,6 +51,7 @@ const V1_6: Facts = Facts {
     // Named without its module form, which deprecates the old name.
     skus: &[("gb200", "gb200"), ("b300_sxm", "b300_sxm")],
     sglang_graph_sizes: "--cuda-graph-bs-decode",
+    sglang_prompt_split: &["--enable-prefill-cp", "--cp-strategy", "zigzag"],
     request_router: true,
     request_remote_code: true,
 };

@@ -18,7 +18,7 @@ mod llmd;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{DGDR_KIND, validate};
+use super::check::validate;
 use super::{Check, Dynamo};
 use crate::model::ModelSpec;
 use crate::scenario::Scenario;
@@ -241,35 +241,21 @@ pub fn write(format: Format, selection: &Selection<'_>, options: &Options) -> Re
     }
 }
 
-/// Kinds of objects that are checked before they leave.
-const CHECKED: &[&str] = &[DGDR_KIND];
-
-/// A file before its checks.
-struct Draft {
-    file: File,
-    /// The kind of object inside; none when it is for something else than a cluster.
-    kind: Option<&'static str>,
-}
-
-impl Draft {
+impl File {
     fn new(name: String, lines: annotate::Annotated) -> Self {
         let annotate::Annotated { text, reasons, .. } = lines;
-        Self { file: File { name, text, reasons }, kind: None }
-    }
-
-    fn of(self, kind: &'static str) -> Self {
-        Self { kind: Some(kind), ..self }
+        Self { name, text, reasons }
     }
 }
 
 /// Checks the files and puts them into the manifest; its own findings stand behind theirs.
-fn finish(manifest: Manifest, drafts: Vec<Draft>, release: Dynamo) -> Result<Manifest, Vec<Check>> {
-    let checked = drafts.iter().filter(|draft| draft.kind.is_some_and(|kind| CHECKED.contains(&kind)));
-    let mut checks: Vec<Check> = checked.flat_map(|draft| validate(&draft.file.text, release)).collect();
+fn finish(manifest: Manifest, files: Vec<File>, release: Dynamo) -> Result<Manifest, Vec<Check>> {
+    let is_script = |file: &&File| file.name.rsplit('.').next() == Some("sh");
+    let documents = files.iter().filter(|file| !is_script(file));
+    let mut checks: Vec<Check> = documents.flat_map(|file| validate(&file.text, release)).collect();
     if checks.iter().any(Check::is_error) {
         return Err(checks);
     }
     checks.extend(manifest.checks);
-    let files = drafts.into_iter().map(|draft| draft.file).collect();
     Ok(Manifest { files, checks, ..manifest })
 }

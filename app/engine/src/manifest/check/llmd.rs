@@ -60,9 +60,15 @@ fn worker(container: &Value, path: &str, disaggregated: bool, out: &mut Vec<Chec
             out.push(Check::warning(join(path, "image"), "image", message));
         }
     }
+    // SGLang has flags of its own for the transfer.
+    let is_vllm = container.get("modelCommand").and_then(Value::as_str) == Some("vllmServe")
+        || container
+            .get("command")
+            .and_then(Value::as_array)
+            .is_some_and(|words| words.iter().filter_map(Value::as_str).any(|word| word.contains("vllm")));
     let mut args =
         container.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    if disaggregated && !args.any(|word| word.starts_with("--kv-transfer-config")) {
+    if disaggregated && is_vllm && !args.any(|word| word.starts_with("--kv-transfer-config")) {
         let message = r#"Separate prefill and decode need --kv-transfer-config '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'."#;
         out.push(Check::error(join(path, "args"), "kv-transfer", message));
     }

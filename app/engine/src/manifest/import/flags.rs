@@ -131,6 +131,13 @@ fn sglang(name: &str) -> Option<(Takes, Sets)> {
         "pipeline-parallel-size" | "pp-size" | "pp" => (Takes::One, Sets::Pp),
         "data-parallel-size" | "dp-size" | "dp" => (Takes::One, Sets::Dp),
         "attention-context-parallel-size" | "attn-cp-size" => (Takes::One, Sets::Cp),
+        "enable-prefill-cp"
+        | "enable-prefill-context-parallel"
+        | "enable-nsa-prefill-context-parallel"
+        | "enable-dsa-prefill-context-parallel" => (Takes::None, Sets::Nothing),
+        "cp-strategy" | "prefill-cp-mode" | "nsa-prefill-cp-mode" | "dsa-prefill-cp-mode" => {
+            (Takes::One, Sets::Nothing)
+        }
         "expert-parallel-size" | "ep-size" | "ep" => (Takes::One, Sets::MoeEp),
         "moe-data-parallel-size" | "moe-dp-size" => (Takes::One, Sets::OnlyOne),
         "enable-ep-moe" | "enable-deepep-moe" => (Takes::None, Sets::ExpertParallel(true)),

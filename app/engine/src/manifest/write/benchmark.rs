@@ -8,7 +8,7 @@ use super::annotate::{Note, annotate};
 use super::deployment::{Deployment, TOKEN_SECRET};
 use super::objects::{Env, EnvFrom, Metadata, Mount, Named, Volume};
 use super::shell::quote;
-use super::{Command, Draft, Manifest, Options, Selection, finish};
+use super::{Command, File, Manifest, Options, Selection, finish};
 use crate::format::count;
 use crate::manifest::Check;
 
@@ -131,7 +131,7 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
         );
         checks.push(Check::warning("spec", "left-out", message));
     }
-    let draft = Draft::new(file, annotate(&yaml, &header, &notes(&deployment))).of(KIND);
+    let draft = File::new(file, annotate(&yaml, &header, &notes(&deployment)));
     finish(Manifest { name, files: Vec::new(), commands, checks }, vec![draft], options.release)
 }
 

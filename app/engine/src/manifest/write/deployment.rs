@@ -148,6 +148,10 @@ impl<'a> Deployment<'a> {
         if !point.meets() {
             warn("", "misses-slo", "The selected point misses the SLO.".to_owned());
         }
+        if self.pools.iter().any(|pool| pool.parallel.cp > 1) {
+            let message = "Prompts are split over GPUs (context parallel). SGLang has renamed these flags more than once; try the file with your image before you rely on it.";
+            warn("", "context-parallel", message.to_owned());
+        }
         let QuantChoice { gemm, fmha, .. } = scenario.quant;
         if gemm.is_some_and(|gemm| gemm != model.quant.gemm) || fmha.is_some() {
             let message = "Engines take the precision of weights and attention from the checkpoint; the ones chosen here are left out.";

@@ -12,7 +12,7 @@ use super::deployment::{Deployment, TOKEN_SECRET};
 use super::graph::{ConfigMap, Fields, Graph, Source, graph};
 use super::objects::{Claim, Metadata, Mount, Named, Volume};
 use super::planner::only_separate;
-use super::{Command, DgdApi, Draft, Manifest, Options, PlannerUse, Selection, finish};
+use super::{Command, DgdApi, File, Manifest, Options, PlannerUse, Selection, finish};
 use crate::manifest::Check;
 
 const KIND: &str = "DynamoGraphDeployment";
@@ -86,7 +86,7 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
     }
     let file = format!("{}.yaml", deployment.name);
     let commands = commands(&deployment, &file);
-    let draft = Draft::new(file, whole).of(KIND);
+    let draft = File::new(file, whole);
     finish(
         Manifest { name: deployment.name, files: Vec::new(), commands, checks },
         vec![draft],

@@ -10,7 +10,7 @@ use super::planner::Planner;
 use super::request::{
     Cache, Enabled, Features, Hardware, Job, Load, Overrides, Pod, Request, Spec, Targets, Template,
 };
-use super::{Command, Draft, Manifest, Options, PlannerUse, Selection, Strategy, finish};
+use super::{Command, File, Manifest, Options, PlannerUse, Selection, Strategy, finish};
 use crate::custom::UNNAMED;
 use crate::format::{ms, rate, typed};
 use crate::manifest::check::{DGDR_API_VERSION, DGDR_KIND};
@@ -79,7 +79,7 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
         Command::new("See how far it is", format!("kubectl get dgdr {name}{place}")),
         Command::new("See what came of it", format!("kubectl get dgdr {name}{place} {results}")),
     ];
-    let draft = Draft::new(file_name, text).of(DGDR_KIND);
+    let draft = File::new(file_name, text);
     let checks = left_out(scenario, point, options);
     finish(Manifest { name, files: Vec::new(), commands, checks }, vec![draft], release)
 }

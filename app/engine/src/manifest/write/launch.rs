@@ -13,7 +13,7 @@ use super::engine::sglang::{BOOTSTRAP_PORT, EVENT_PORT};
 use super::engine::{Arg, Engine, engine, module};
 use super::pool::Pool;
 use super::shell::{Word, quote};
-use super::{Command, Draft, Manifest, Options, Selection, finish};
+use super::{Command, File, Manifest, Options, Selection, finish};
 use crate::backend::Backend;
 use crate::manifest::Check;
 use crate::manifest::sku::collective_env;
@@ -40,14 +40,14 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
         return Err(checks);
     }
     let nodes = place(&deployment.pools);
-    let mut drafts: Vec<Draft> = nodes
+    let mut drafts: Vec<File> = nodes
         .iter()
         .enumerate()
-        .map(|(at, members)| Draft::new(format!("node-{at}.sh"), script(&deployment, &engines, at, members)))
+        .map(|(at, members)| File::new(format!("node-{at}.sh"), script(&deployment, &engines, at, members)))
         .collect();
     for (pool, engine) in deployment.pools.iter().zip(&engines) {
         if let Some((file, _)) = &engine.file {
-            drafts.push(Draft::new(format!("{}.yaml", pool.role.name()), file.clone()));
+            drafts.push(File::new(format!("{}.yaml", pool.role.name()), file.clone()));
         }
     }
     let commands = commands(&deployment, nodes.len());

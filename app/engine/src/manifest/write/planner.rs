@@ -6,7 +6,7 @@ use super::annotate::{Note, annotate};
 use super::deployment::Deployment;
 use super::objects::Number;
 use super::pool::{Pool, Role};
-use super::{Command, Draft, Manifest, Options, PlannerUse, Selection, Strategy, finish};
+use super::{Command, File, Manifest, Options, PlannerUse, Selection, Strategy, finish};
 use crate::custom::UNNAMED;
 use crate::manifest::Check;
 use crate::scenario::Scenario;
@@ -236,7 +236,7 @@ pub(super) fn write(selection: &Selection<'_>, options: &Options) -> Result<Mani
         "Run it beside the deployment",
         format!("python3 -m dynamo.planner --config {file}"),
     )];
-    let draft = Draft::new(file, annotate(&yaml, &header, &notes(&deployment)));
+    let draft = File::new(file, annotate(&yaml, &header, &notes(&deployment)));
     let checks = deployment.warnings();
     finish(Manifest { name, files: Vec::new(), commands, checks }, vec![draft], options.release)
 }

@@ -155,10 +155,12 @@ fn inexpressible(selection: &Selection<'_>, pools: &[Pool<'_>]) -> Vec<Check> {
         |role: Role, rule, message: String| checks.push(Check::error(role.name(), rule, message));
     for pool in pools {
         let Pool { role, parallel, system, .. } = *pool;
-        if parallel.cp > 1 {
+        if parallel.cp > 1 && backend != Backend::Sglang {
             let message = format!(
-                "The selected point splits each prompt over {} GPUs (cp{}), which no engine setting known for this release asks for. Select a point without context parallelism.",
-                parallel.cp, parallel.cp
+                "The selected point splits each prompt over {} GPUs (cp{}), which no setting of {} is known to ask for. Select a point without context parallelism.",
+                parallel.cp,
+                parallel.cp,
+                backend.label()
             );
             refuse(role, "context-parallel", message);
         }

@@ -20,15 +20,27 @@ pub(super) fn engine(case: Case<'_>) -> Engine {
     out.add(["--model-path", &deployment.model_path()], "The model of the question.");
     out.add(["--served-model-name", &deployment.selection.model.id], "The name clients ask for.");
     let stage = pool.stage();
-    let why = match parallel.dp {
-        1 => of_point("TP", parallel.tp),
-        dp => format!("All {stage} GPUs of a stage: TP {} on each of {dp} attention ranks.", parallel.tp),
+    let why = match (parallel.dp, parallel.cp) {
+        (1, 1) => of_point("TP", parallel.tp),
+        (dp, 1) => {
+            format!("All {stage} GPUs of a stage: TP {} on each of {dp} attention ranks.", parallel.tp)
+        }
+        (_, cp) => {
+            format!("All {stage} GPUs of a stage: TP {} on each of {cp} parts of a prompt.", parallel.tp)
+        }
     };
     out.add(["--tp", &stage.to_string()], why);
     out.add(["--pipeline-parallel-size", &parallel.pp.to_string()], of_point("PP", parallel.pp));
     if parallel.dp > 1 {
         out.add(["--dp", &parallel.dp.to_string()], of_point("Attention DP", parallel.dp));
         out.add(["--enable-dp-attention"], "Attention ranks share the experts.");
+    }
+    if parallel.cp > 1 {
+        out.add(["--attn-cp-size", &parallel.cp.to_string()], of_point("CP", parallel.cp));
+        let words = deployment.options.release.facts().sglang_prompt_split;
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        let why = "Each rank takes a part of the start and of the end of a prompt, as predicted.".to_owned();
+        out.args.push(Arg { words, why, is_told: false });
     }
     if is_moe {
         out.add(["--ep", &parallel.moe_ep.to_string()], of_point("EP", parallel.moe_ep));

@@ -14,7 +14,7 @@ use crate::manifest::write::annotate::{Note, annotate};
 use crate::manifest::write::deployment::{Deployment, TOKEN_SECRET};
 use crate::manifest::write::objects::Resources;
 use crate::manifest::write::pool::{Pool, Role, number_of};
-use crate::manifest::write::{Command, Draft, Manifest, Options, Selection, finish};
+use crate::manifest::write::{Command, File, Manifest, Options, Selection, finish};
 
 const PROXY_IMAGE: &str = "ghcr.io/llm-d/llm-d-routing-sidecar:v0.4.0";
 const CHART: &str = "llm-d-modelservice/llm-d-modelservice";
@@ -143,7 +143,7 @@ pub(in crate::manifest::write) fn write(
         let message = "Node labels and pull secrets are no values of the chart; they are left out.";
         checks.push(Check::warning("", "left-out", message));
     }
-    let draft = Draft::new("values.yaml".to_owned(), annotate(&yaml, &header, &notes));
+    let draft = File::new("values.yaml".to_owned(), annotate(&yaml, &header, &notes));
     finish(Manifest { name, files: Vec::new(), commands, checks }, vec![draft], options.release)
 }
 

@@ -16,7 +16,7 @@ use crate::manifest::write::objects::{
     Env, GPU_TAINT, Metadata, Mount, Named, Resources, Toleration, Volume,
 };
 use crate::manifest::write::pool::{Pool, Role, number_of};
-use crate::manifest::write::{Command, Draft, Manifest, Options, Selection, finish};
+use crate::manifest::write::{Command, File, Manifest, Options, Selection, finish};
 
 /// The release of llm-d whose guides are patched.
 const GUIDES: &str = "v0.7.0";
@@ -115,9 +115,9 @@ pub(in crate::manifest::write) fn write(
     }
     let names: Vec<String> =
         deployment.pools.iter().map(|pool| format!("patch-{}.yaml", patch(pool.role))).collect();
-    let mut drafts = vec![Draft::new("kustomization.yaml".to_owned(), kustomization(&deployment, &names)?)];
+    let mut drafts = vec![File::new("kustomization.yaml".to_owned(), kustomization(&deployment, &names)?)];
     for (pool, name) in deployment.pools.iter().zip(names) {
-        drafts.push(Draft::new(name, patched(&deployment, pool)?));
+        drafts.push(File::new(name, patched(&deployment, pool)?));
     }
     let place = deployment.place();
     let commands = vec![
