@@ -114,7 +114,7 @@ fn requests_of_the_old_version_are_checked() {
         checks.into_iter().map(|check| (check.path, check.line)).collect::<Vec<_>>()
     };
     let deprecated = ("apiVersion".to_owned(), Some(1));
-    assert_eq!(paths(text), [deprecated.clone()]);
+    assert_eq!(paths(text), std::slice::from_ref(&deprecated));
     let config = "spec.profilingConfig.config.sla.itl".to_owned();
     assert_eq!(paths(&text.replace("itl: 30", "itl: 0")), [(config, Some(10)), deprecated.clone()]);
     let version = "spec.runtimeVersionOverride".to_owned();
