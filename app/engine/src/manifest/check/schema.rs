@@ -156,6 +156,9 @@ impl Walk<'_> {
             || flag(schema, "x-kubernetes-embedded-resource")
             || others == Some(&Value::Bool(true));
         for (key, value) in map {
+            if self.out.len() > MAX_FINDINGS {
+                return;
+            }
             let below = join(path, key);
             if let Some(property) = properties.and_then(|properties| properties.get(key)) {
                 self.value(value, property, &below);

@@ -158,9 +158,9 @@ fn uses(
     let Some(used) = layout.gpus() else { return };
     let Some(have) = gpus.checked_mul(component.nodes) else { return };
     let pods = if component.nodes > 1 {
-        format!("{} pods with {gpus} each", component.nodes)
+        format!("{} pods with {gpus} each give", component.nodes)
     } else {
-        "its pod".to_owned()
+        "its pod gives".to_owned()
     };
     if used > have {
         let cure = if used % component.nodes == 0 && used / component.nodes <= 8 {
@@ -169,13 +169,13 @@ fn uses(
             format!("set multinode.nodeCount to {}", used.div_ceil(gpus.max(1)))
         };
         let message = format!(
-            "{} runs on {used} GPUs ({layout}), and {pods} give {have}; {cure}, or make the engine smaller.",
+            "{} runs on {used} GPUs ({layout}), and {pods} {have}; {cure}, or make the engine smaller.",
             component.name
         );
         out.push(Check::error(at, "gpus-used", message));
     } else if used < have {
         let message = format!(
-            "{} runs on {used} GPUs ({layout}), and {pods} give {have}; {} of each replica stay idle.",
+            "{} runs on {used} GPUs ({layout}), and {pods} {have}; {} of each replica stay idle.",
             component.name,
             have - used
         );
