@@ -18,7 +18,9 @@ fn what_an_engine_cannot_be_asked_for_is_refused_with_the_reason() {
         checks[0].rule.to_string()
     };
     let split = agg(Parallel::dense(1, 1, 2), 8, 2);
-    assert_eq!(refused(&question(DENSE, Backend::Sglang, 8), &split, Format::Dgd), "context-parallel");
+    for backend in [Backend::Vllm, Backend::Trtllm] {
+        assert_eq!(refused(&question(DENSE, backend, 8), &split, Format::Dgd), "context-parallel");
+    }
     let both = agg(experts(2, 2, 1, 4), 8, 2);
     assert_eq!(refused(&question(EXPERTS, Backend::Trtllm, 8), &both, Format::Dgd), "attention-dp");
     assert!(export(Format::Dgd, &question(EXPERTS, Backend::Vllm, 8), &both, &Options::default()).is_ok());
@@ -29,6 +31,24 @@ fn what_an_engine_cannot_be_asked_for_is_refused_with_the_reason() {
     assert_eq!(refused(&question(DENSE, Backend::Vllm, 16), &wide, Format::LlmdHelm), "multinode");
     let arc = Scenario { system: "b60".to_owned(), ..question(DENSE, Backend::Vllm, 8) };
     assert_eq!(refused(&arc, &single, Format::Dgd), "no-nvidia");
+}
+
+#[test]
+fn sglang_splits_prompts_with_the_flags_of_its_release() {
+    let split = agg(Parallel::dense(2, 1, 2), 8, 2);
+    let scenario = question(DENSE, Backend::Sglang, 8);
+    for (release, flags) in [
+        (Dynamo::V1_6, ["--enable-prefill-cp", "--cp-strategy zigzag"].as_slice()),
+        (Dynamo::V1_5, ["--enable-prefill-context-parallel"].as_slice()),
+    ] {
+        let options = Options { release, ..Options::default() };
+        let manifest = export(Format::Launch, &scenario, &split, &options).unwrap();
+        // TP is the whole worker; each part of a prompt has two of its four GPUs.
+        for flag in ["--tp 4", "--attn-cp-size 2"].iter().chain(flags) {
+            assert!(manifest.files[0].text.contains(flag), "{flag}: {}", manifest.files[0].text);
+        }
+        assert!(manifest.checks.iter().any(|check| check.rule == "context-parallel"));
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn draw<DB: DrawingBackend>(
     if let Some(place) = chart.today {
         pen.diamond(place, 9.0 * scale, palette.panel)?;
         pen.diamond(place, 7.0 * scale, palette.ink)?;
-        pen.text("today", (place.0 + 13.0, place.1), Anchor::Start, TICK, palette.ink)?;
+        pen.text("today", (place.0, place.1 + 17.0), Anchor::Middle, TICK, palette.ink)?;
     }
     for label in &chart.labels {
         let colour = if label.disagg { palette.disagg } else { palette.agg };

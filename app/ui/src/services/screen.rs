@@ -1,6 +1,7 @@
 //! Small questions to the window and the document.
 
 use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use leptos::prelude::StoredValue;
 use leptos::prelude::UpdateValue;
 use leptos::prelude::on_cleanup;
@@ -23,6 +24,17 @@ pub(crate) fn focus(id: &str) {
     if let Some(element) = by_id(id) {
         drop(element.focus());
     }
+}
+
+/// Goes to the top of the page and the element with this id, once what was just closed is gone.
+pub(crate) fn start_at(id: &'static str) {
+    Timeout::new(0, move || {
+        focus(id);
+        if let Some(window) = web_sys::window() {
+            window.scroll_to_with_x_and_y(0.0, 0.0);
+        }
+    })
+    .forget();
 }
 
 /// Brings the element with this id into view.

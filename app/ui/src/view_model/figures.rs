@@ -1,13 +1,13 @@
 //! The chart as a sheet that can leave the page.
 
 use engine::format;
-use engine::scenario::Goal;
+use engine::scenario::{Goal, Place};
 use engine::view::Point;
 use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::SVGBackend;
 
 use super::export::provenance;
-use super::form::place_name;
+use super::form::system_name;
 use super::frontier::{ChartInput, ChartVm, YAxis};
 use super::shown::Shown;
 use crate::draw::palette::Palette;
@@ -21,10 +21,11 @@ pub fn title(shown: &Shown) -> String {
     let scenario = &shown.scenario;
     let tokens = |tokens: u32| format::count(u64::from(tokens));
     let model = scenario.model.rsplit('/').next().unwrap_or_default();
+    let home = scenario.home();
     let place = match shown.places.as_slice() {
-        [] => place_name(&scenario.home()),
-        [place] => place_name(place),
-        places => format!("{} places", places.len()),
+        [] => name_of(&home),
+        [place] => name_of(place),
+        places => format!("{} GPUs and engines", places.len()),
     };
     let goal = match scenario.goal {
         Goal::Gpus(gpus) => format!("{gpus} × {place}"),
@@ -33,6 +34,11 @@ pub fn title(shown: &Shown) -> String {
     };
     let workload = scenario.workload;
     format!("{model} · {goal} · {} tokens in, {} out", tokens(workload.isl), tokens(workload.osl))
+}
+
+/// `H100 SXM, TensorRT-LLM`.
+fn name_of(place: &Place) -> String {
+    format!("{}, {}", system_name(&place.system), place.backend.label())
 }
 
 /// Where the figures come from, in lines that fit; without an address the link is left out.

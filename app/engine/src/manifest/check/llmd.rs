@@ -61,14 +61,17 @@ fn worker(container: &Value, path: &str, disaggregated: bool, out: &mut Vec<Chec
         }
     }
     // SGLang has flags of its own for the transfer.
-    let is_vllm = container.get("modelCommand").and_then(Value::as_str) == Some("vllmServe")
-        || container
-            .get("command")
-            .and_then(Value::as_array)
-            .is_some_and(|words| words.iter().filter_map(Value::as_str).any(|word| word.contains("vllm")));
+    let names_sglang = |key: &str| match container.get(key) {
+        Some(Value::String(text)) => text.contains("sglang"),
+        Some(Value::Array(words)) => {
+            words.iter().filter_map(Value::as_str).any(|word| word.contains("sglang"))
+        }
+        _ => false,
+    };
+    let is_sglang = names_sglang("image") || names_sglang("command");
     let mut args =
         container.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    if disaggregated && is_vllm && !args.any(|word| word.starts_with("--kv-transfer-config")) {
+    if disaggregated && !is_sglang && !args.any(|word| word.starts_with("--kv-transfer-config")) {
         let message = r#"Separate prefill and decode need --kv-transfer-config '{"kv_connector":"NixlConnector","kv_role":"kv_both"}'."#;
         out.push(Check::error(join(path, "args"), "kv-transfer", message));
     }

@@ -160,7 +160,9 @@ fn interpolation(
 ) -> Option<Interpolation> {
     let &Selection { scenario, model, .. } = deployment.selection;
     let system = prefill.system.id.as_str();
-    let known = system == decode.system.id && MODELLED.contains(&system) && model.id != UNNAMED;
+    // Its picks have no size for parts of a prompt.
+    let whole = prefill.parallel.cp == 1 && decode.parallel.cp == 1;
+    let known = whole && system == decode.system.id && MODELLED.contains(&system) && model.id != UNNAMED;
     known.then(|| Interpolation {
         hf_id: model.id.clone(),
         system: system.to_owned(),
@@ -204,7 +206,7 @@ pub(super) fn notes(deployment: &Deployment<'_>) -> Vec<Note> {
     {
         "By computed latencies."
     } else {
-        "The planner's performance model knows nothing of these GPUs; the load alone decides."
+        "The planner's performance model does not know these GPUs, or not this layout; the load alone decides."
     };
     notes.push(Note::reason("enable_throughput_scaling", throughput));
     notes

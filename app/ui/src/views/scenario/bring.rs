@@ -104,7 +104,7 @@ pub(super) fn Bring(
                         on:click=move |_| if let Some(Reading::Read(imported, _)) = reading.get_untracked() {
                             apply(page, &imported);
                             open.set(false);
-                            screen::focus("answer");
+                            screen::start_at("answer");
                         }
                     >
                         {move || reading.with(|reading| match reading {

@@ -113,7 +113,7 @@ fn Facts(
             });
             page.commit();
             open.set(false);
-            screen::focus("answer");
+            screen::start_at("answer");
         }
     };
     view! {
