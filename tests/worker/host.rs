@@ -3,7 +3,7 @@
 use engine::backend::Backend;
 use engine::problem::ScenarioError;
 use engine::scenario::{Goal, Place, Scenario};
-use engine::view::{Candidate, view, view_all};
+use engine::view::{Candidate, Layout, view, view_all};
 use worker::host::{Event, PACK_BUDGET, Resource};
 use worker::protocol::{Failure, Left, Reply, Request, SearchId};
 use worker::reading::Texts;
@@ -264,6 +264,33 @@ fn layouts_of_the_answered_search_are_explained() {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_deployment_is_priced_as_the_search_has_it() {
+    let mut site = Site::new(PACK_BUDGET);
+    let last = site.answer(4, &airline());
+    let view = view(found(&last, 4).0, &airline());
+    let point = *view.best().unwrap();
+    let price = |id, candidate: Candidate| Request::Price { id, candidate: Box::new(candidate) };
+    assert!(site.host.handle(price(3, point.candidate())).is_empty());
+    match site.host.handle(price(4, point.candidate())).as_slice() {
+        [Event::Reply(Reply::Priced { id: 4, candidate, outcome: Ok(priced) })] => {
+            assert_eq!(**candidate, point.candidate());
+            assert_eq!((priced.point, priced.cut.len()), (point, 0));
+        }
+        other => panic!("{other:?}"),
+    }
+    // Places that were not searched have no figures, and layouts that make no sense say why.
+    let elsewhere = Candidate { place: 9, ..point.candidate() };
+    assert!(site.host.handle(price(4, elsewhere)).is_empty());
+    let Layout::Disagg { mut prefill, decode, encoders } = point.layout else { panic!("disaggregated") };
+    prefill.parallel.tp = 7;
+    let odd = Candidate { layout: Layout::Disagg { prefill, decode, encoders }, ..point.candidate() };
+    match site.host.handle(price(4, odd)).as_slice() {
+        [Event::Reply(Reply::Priced { outcome: Err(message), .. })] => assert!(!message.title.is_empty()),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use engine::backend::Backend;
 use engine::catalog::Catalog;
+use engine::link::{self, layout_name};
 use engine::manifest::{
-    Check, DgdApi, Dynamo, Extras, Format, Manifest, ModelCache, Options, PlannerUse, Strategy, validate,
+    Check, DgdApi, Dynamo, Extras, Format, Manifest, ModelCache, Options, PlannerUse, Strategy, import,
+    validate,
 };
 use engine::parallel::Parallel;
 use engine::scenario::{EncoderPlace, Goal, Images, Scenario};
@@ -167,6 +169,7 @@ fn sound(format: Format, answer: &Answer, point: &Point, options: &Options) -> R
     }
     if format == Format::Dgd {
         same_point(&Deployment::of(&manifest), answer, point, &manifest)?;
+        comes_back(answer, point, options)?;
     }
     Ok(true)
 }
@@ -191,13 +194,16 @@ fn same_point(found: &Deployment, answer: &Answer, point: &Point, manifest: &Man
     };
     for (role, worker, system) in workers {
         let part = &found.parts[role];
-        let Parallel { tp, pp, dp, moe_tp, moe_ep, .. } = worker.parallel;
+        let Parallel { tp, pp, dp, moe_tp, moe_ep, cp } = worker.parallel;
         let node = u64::from(catalog.system(system).unwrap().gpus_per_node);
-        let whole = u64::from(pp * (tp * dp).max(moe_tp * moe_ep));
+        let whole = u64::from(pp * (tp * dp * cp).max(moe_tp * moe_ep));
         if part.gpus > node || part.gpus * part.nodes != whole || part.replicas() != u64::from(worker.count) {
             return Err(format!("{role}: {} GPUs on each of {} nodes", part.gpus, part.nodes));
         }
-        let stage = tp * dp;
+        let stage = tp * dp * cp;
+        if part.flag("--attn-cp-size").unwrap_or(1) != cp {
+            return Err(format!("{role}: prompts are not split over {cp}"));
+        }
         let (got, want) = match scenario.backend {
             Backend::Vllm => (
                 [
@@ -237,6 +243,30 @@ fn same_point(found: &Deployment, answer: &Answer, point: &Point, manifest: &Man
         if !budgeted || manifest.name.len() + cost > 45 {
             return Err(format!("{role}: {} of {}", manifest.name, manifest.name.len()));
         }
+    }
+    Ok(())
+}
+
+/// Read back from its text with the link that belongs to it, the deployment is the same question and layout.
+fn comes_back(answer: &Answer, point: &Point, options: &Options) -> Result<(), String> {
+    let (scenario, name) = (&answer.scenario, layout_name(&point.layout));
+    let link = format!("https://a.b/?{}#explore:{name}", link::write(scenario, None));
+    let options = Options { link: Some(link), ..options.clone() };
+    let manifest = export(Format::Dgd, scenario, point, &options).map_err(|checks| format!("{checks:?}"))?;
+    let text = &manifest.files[0].text;
+    let found = import(text, &Scenario::default(), None, Catalog::embedded());
+    let found = found.map_err(|checks| format!("does not come back: {checks:?}\n{text}"))?;
+    let layout = found.layout.as_ref().map(layout_name);
+    // The file spells out what the question leaves to the engine.
+    let mut again = found.scenario.clone();
+    (again.quant.kv, again.engine.free_memory_fraction) =
+        (scenario.quant.kv, scenario.engine.free_memory_fraction);
+    if !point.is_disagg() {
+        // Workers that do both have one kind of GPU.
+        again.decode_system.clone_from(&scenario.decode_system);
+    }
+    if layout.as_deref() != Some(name.as_str()) || again != *scenario {
+        return Err(format!("comes back as {layout:?} of {:?}: {:?}\n{text}", found.scenario, found.unread));
     }
     Ok(())
 }

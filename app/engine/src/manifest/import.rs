@@ -129,7 +129,7 @@ pub fn import(
     let linked = linked.map(|pointed| pointed.layout);
     let (kind, deployed) = read(text, &found, &mut question);
     let layout = layout(&deployed, linked.as_ref(), &mut question);
-    settle(&mut question, layout.as_ref(), goal, parsed.is_some());
+    settle(&mut question, layout.as_ref(), goal, parsed.as_ref().map(|parsed| parsed.scenario.goal));
     let Question { scenario, mut notes, .. } = question;
     let (mut fixed, assumed) = (std::mem::take(&mut notes.fixed), std::mem::take(&mut notes.assumed));
     fixed.sort_by_key(|one| one.line);
@@ -303,7 +303,7 @@ fn gpus(layout: &Layout) -> Option<u32> {
 }
 
 /// Settles the goal and the serving modes, and says what stays open.
-fn settle(question: &mut Question<'_>, layout: Option<&Layout>, goal: Option<Goal>, linked: bool) {
+fn settle(question: &mut Question<'_>, layout: Option<&Layout>, goal: Option<Goal>, linked: Option<Goal>) {
     if let Some(layout) = layout {
         let modes = question.scenario.serving;
         let searched = match layout {
@@ -315,7 +315,14 @@ fn settle(question: &mut Question<'_>, layout: Option<&Layout>, goal: Option<Goa
         }
     }
     let used = layout.and_then(gpus);
-    if !question.has_goal() && !linked {
+    // What was sized for a load has the GPUs of its layout as its budget.
+    if let (Some(load @ (Goal::RequestRate(_) | Goal::Concurrency(_))), Goal::Gpus(budget)) =
+        (linked, question.scenario.goal)
+        && used == Some(budget)
+    {
+        question.scenario.goal = load;
+    }
+    if !question.has_goal() && linked.is_none() {
         match (goal, used) {
             (Some(goal), _) => question.scenario.goal = goal,
             (None, Some(gpus)) => {
@@ -326,7 +333,7 @@ fn settle(question: &mut Question<'_>, layout: Option<&Layout>, goal: Option<Goa
         }
     }
     question.check_length();
-    if !linked {
+    if linked.is_none() {
         question.close();
     }
 }
