@@ -9,7 +9,7 @@ test('the manifest is copied, named and checked', async ({ page, context }) => {
   await expect(yaml).toContainText('kind: DynamoGraphDeploymentRequest');
   await expect(yaml).toContainText('isl: 4000');
   await expect(page.locator('.checks')).toContainText('Passes');
-  await page.getByLabel('Name').fill('airline-storm');
+  await page.getByLabel('Name', { exact: true }).fill('airline-storm');
   await expect(yaml).toContainText('name: airline-storm');
   await page.getByRole('button', { name: 'Copy', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
@@ -22,7 +22,7 @@ test('the manifest is copied, named and checked', async ({ page, context }) => {
 
 test('a name that Kubernetes refuses blocks the copy', async ({ page }) => {
   await open(page, './#export');
-  await page.getByLabel('Name').fill('Not A Name!');
+  await page.getByLabel('Name', { exact: true }).fill('Not A Name!');
   await expect(page.locator('.checks .error').first()).toBeVisible();
   await expect(page.getByRole('button', { name: 'Copy', exact: true })).toBeDisabled();
   await expect(page.getByRole('button', { name: 'Download' })).toBeDisabled();
