@@ -2,7 +2,7 @@
 
 use engine::catalog::Catalog;
 use engine::explain::Explanation;
-use engine::link;
+use engine::link::{self, layout_name, place_suffix};
 use engine::places::Plans;
 use engine::rows::Rows;
 use engine::scenario::{Place, Scenario};
@@ -76,6 +76,13 @@ impl Answer {
     /// The share link.
     pub(crate) fn link(&self) -> String {
         format!("?{}", link::write(&self.scenario, Some(&self.data)))
+    }
+
+    /// The share link to a point.
+    pub(crate) fn link_to(&self, point: &Point) -> String {
+        let place =
+            if self.scenario.reach.is_wide() { place_suffix(&self.place(point)) } else { String::new() };
+        format!("{}#explore:{}{place}", self.link(), layout_name(&point.layout))
     }
 }
 

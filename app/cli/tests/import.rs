@@ -52,6 +52,20 @@ fn a_deployment_is_priced_and_told_what_to_change() {
 }
 
 #[test]
+fn what_was_exported_comes_back_as_its_point() {
+    let mut export = Command::new(env!("CARGO_BIN_EXE_configurator"));
+    export.args(["export", "--json", "--format", "dgd", "--backend", "vllm", "--serving", "agg"]);
+    export.env("CONFIGURATOR_DATA", root().join("perf-data/packs"));
+    let exported: Value = serde_json::from_slice(&export.output().unwrap().stdout).unwrap();
+    let name = exported["link"].as_str().unwrap().split_once("#explore:").unwrap().1;
+    let (code, out, err) = texts(&run(exported["files"][0]["text"].as_str().unwrap(), &["--json"]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    // The tokens of a mixed step stand in the link alone.
+    assert_eq!(answer["layout"], name);
+}
+
+#[test]
 fn flags_fill_what_a_command_does_not_say() {
     let command = "vllm serve Qwen/Qwen3-32B-FP8 --tensor-parallel-size 2 --warp 9";
     let (code, out, err) =

@@ -48,7 +48,7 @@ pub(super) fn run(args: &args::Export) -> Result<Report, Failure> {
         ));
     };
     let decode_system = asked.decode_system.as_ref().and_then(|decode| known.system(decode));
-    let link = answer.link();
+    let link = answer.link_to(point);
     let options = Options {
         name: args.name.clone(),
         namespace: args.namespace.clone(),

@@ -2,6 +2,7 @@
 
 mod combobox;
 mod copy_button;
+mod drop_panel;
 mod message;
 mod number_field;
 mod segments;
@@ -10,6 +11,7 @@ mod term;
 
 pub(crate) use combobox::Combobox;
 pub(crate) use copy_button::CopyButton;
+pub(crate) use drop_panel::{ChooseFiles, DropPanel};
 pub(crate) use message::MessageBox;
 pub(crate) use number_field::NumberField;
 pub(crate) use segments::Segments;

@@ -7,8 +7,8 @@ use engine::text::Message;
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
-use crate::components::MessageBox;
-use crate::services::{files, screen};
+use crate::components::{ChooseFiles, DropPanel, MessageBox};
+use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::today::Today;
 use crate::views::findings;
@@ -36,7 +36,6 @@ pub(super) fn Bring(
     let page = use_page();
     let pasted = RwSignal::new(String::new());
     let reading = RwSignal::new(None::<Reading>);
-    let over = RwSignal::new(false);
     Effect::new(move || screen::focus("bring-text"));
     read(page, pasted, reading);
     let take = move |files: Vec<(String, String)>| {
@@ -50,26 +49,7 @@ pub(super) fn Bring(
         screen::focus("bring");
     };
     view! {
-        <section
-            class="own"
-            class:over=move || over.get()
-            aria-label="What runs today"
-            on:keydown=move |event| {
-                if event.key() == "Escape" {
-                    event.stop_propagation();
-                    close();
-                }
-            }
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event| {
-                over.set(false);
-                if let Some(files) = files::dropped(&event) {
-                    event.prevent_default();
-                    leptos::task::spawn_local(async move { take(files::texts(Some(files), MAX_BYTES).await) });
-                }
-            }
-        >
+        <DropPanel label="What runs today" limit=MAX_BYTES take=take close=close>
             <div class="ownfiles">
                 <h2>"Where are you today?"</h2>
                 <p class="note">"Paste or drop what runs: a DynamoGraphDeployment or its request, a planner configuration, or the command that starts vLLM, SGLang or TensorRT-LLM. It is read here and sent nowhere."</p>
@@ -84,15 +64,7 @@ pub(super) fn Bring(
                     prop:value=move || pasted.get()
                     on:input=move |event| pasted.set(event_target_value(&event))
                 ></textarea>
-                <label class="ghost">
-                    "Choose files…"
-                    <input
-                        type="file"
-                        multiple
-                        accept=".yaml,.yml,.json,.sh,.txt"
-                        on:change=move |event| leptos::task::spawn_local(async move { take(files::chosen(event, MAX_BYTES).await) })
-                    />
-                </label>
+                <ChooseFiles accept=".yaml,.yml,.json,.sh,.txt" limit=MAX_BYTES take=take/>
             </div>
             <div class="ownfacts">
                 <div aria-live="polite">{move || reading.get().map(outcome)}</div>
@@ -115,7 +87,7 @@ pub(super) fn Bring(
                     <button type="button" class="ghost" on:click=move |_| close()>"Close"</button>
                 </div>
             </div>
-        </section>
+        </DropPanel>
     }
 }
 

@@ -5,8 +5,8 @@ use engine::custom;
 use leptos::prelude::*;
 use worker::reading::Reading;
 
-use crate::components::MessageBox;
-use crate::services::{files, screen};
+use crate::components::{ChooseFiles, DropPanel, MessageBox};
+use crate::services::screen;
 use crate::state::use_page;
 
 /// Paste or drop the file, look at what was understood, use it.
@@ -17,7 +17,6 @@ pub(super) fn OwnModel(
 ) -> impl IntoView {
     let page = use_page();
     let (config, quant) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    let over = RwSignal::new(false);
     Effect::new(move || screen::focus("own-config"));
     Effect::new(move || {
         let of = |signal: RwSignal<String>| Some(signal.get()).filter(|text| !text.trim().is_empty());
@@ -50,43 +49,16 @@ pub(super) fn OwnModel(
         }
     };
     view! {
-        <section
-            class="own"
-            class:over=move || over.get()
-            aria-label="A model of your own"
-            on:keydown=move |event| {
-                if event.key() == "Escape" {
-                    event.stop_propagation();
-                    close();
-                }
-            }
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event| {
-                over.set(false);
-                if let Some(files) = files::dropped(&event) {
-                    event.prevent_default();
-                    leptos::task::spawn_local(async move { take(files::texts(Some(files), MAX_BYTES).await) });
-                }
-            }
-        >
+        <DropPanel label="A model of your own" limit=MAX_BYTES take=take close=close>
             <div class="ownfiles">
                 <h2>"A model of your own"</h2>
                 <p class="note">"Paste or drop its config.json. It is read here and sent nowhere; the link you share carries its sizes and precisions."</p>
                 {file("own-config", "config.json", config, 8)}
                 {file("own-quant", "hf_quant_config.json, if there is one", quant, 2)}
-                <label class="ghost">
-                    "Choose files…"
-                    <input
-                        type="file"
-                        multiple
-                        accept=".json,application/json"
-                        on:change=move |event| leptos::task::spawn_local(async move { take(files::chosen(event, MAX_BYTES).await) })
-                    />
-                </label>
+                <ChooseFiles accept=".json,application/json" limit=MAX_BYTES take=take/>
             </div>
             <Facts open=open close=close/>
-        </section>
+        </DropPanel>
     }
 }
 

@@ -1,0 +1,68 @@
+//! A panel that texts are pasted or dropped into.
+
+use leptos::prelude::*;
+
+use crate::services::files;
+
+/// A section that takes dropped files; Escape closes it.
+#[component]
+pub(crate) fn DropPanel(
+    /// What is read aloud.
+    label: &'static str,
+    /// Bytes of a file that are read at most, and one more.
+    limit: usize,
+    /// Gets names and texts of the dropped files.
+    take: impl Fn(Vec<(String, String)>) + Copy + Send + Sync + 'static,
+    /// Closes the panel.
+    close: impl Fn() + Copy + Send + Sync + 'static,
+    children: Children,
+) -> impl IntoView {
+    let over = RwSignal::new(false);
+    view! {
+        <section
+            class="own"
+            class:over=move || over.get()
+            aria-label=label
+            on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    event.stop_propagation();
+                    close();
+                }
+            }
+            on:dragover=move |event| { event.prevent_default(); over.set(true); }
+            on:dragleave=move |_| over.set(false)
+            on:drop=move |event| {
+                over.set(false);
+                if let Some(files) = files::dropped(&event) {
+                    event.prevent_default();
+                    leptos::task::spawn_local(async move { take(files::texts(Some(files), limit).await) });
+                }
+            }
+        >
+            {children()}
+        </section>
+    }
+}
+
+/// The button beside it, for those who do not drag.
+#[component]
+pub(crate) fn ChooseFiles(
+    /// Endings that are offered.
+    accept: &'static str,
+    /// Bytes of a file that are read at most, and one more.
+    limit: usize,
+    /// Gets names and texts of the chosen files.
+    take: impl Fn(Vec<(String, String)>) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    view! {
+        <label class="ghost">
+            "Choose files…"
+            <input
+                type="file"
+                multiple
+                accept=accept
+                on:change=move |event| leptos::task::spawn_local(async move { take(files::chosen(event, limit).await) })
+            />
+        </label>
+    }
+}
