@@ -26,7 +26,7 @@ pub(super) fn TodayStrip() -> impl IntoView {
     };
     view! {
         <Show when=move || page.today.with(Option::is_some)>
-            <section class="panel today" aria-label="What runs today" aria-live="polite">
+            <section class="panel standing" aria-label="What runs today" aria-live="polite">
                 {content}
                 <button type="button" class="ghost small" on:click=forget>"Forget it"</button>
             </section>
