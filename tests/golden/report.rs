@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Report {
     suite: &'static str,
     worst: BTreeMap<String, f64>,
+    /// What was compared, in the order of the file, with its relative error.
+    compared: Vec<(String, f64)>,
     cases: BTreeMap<String, usize>,
     failures: Vec<String>,
     not_built: BTreeMap<String, usize>,
@@ -14,7 +16,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(suite: &'static str) -> Self {
         let (worst, cases, failures) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { suite, worst, cases, failures, not_built: BTreeMap::new() }
+        Self { suite, worst, compared: Vec::new(), cases, failures, not_built: BTreeMap::new() }
     }
 
     /// A suite whose file is absent.
@@ -45,6 +47,7 @@ impl Report {
     ) {
         let difference = (got - want).abs();
         let error = if difference == 0.0 { 0.0 } else { difference / want.abs().max(f64::MIN_POSITIVE) };
+        self.compared.push((what.to_owned(), error));
         let within = error <= relative || difference <= absolute;
         let worst = self.worst.entry(kind.to_owned()).or_default();
         if difference > absolute || error <= relative {
@@ -62,6 +65,9 @@ impl Report {
 
     /// Prints the summary; panics when anything failed.
     pub(crate) fn finish(self) {
+        for (what, error) in &self.compared {
+            println!("{}: {what}: relative error {error:.1e}", self.suite);
+        }
         for (kind, count) in &self.cases {
             let worst = self.worst.get(kind).copied().unwrap_or_default();
             println!("{}: {kind}: {count} cases, worst relative error {worst:.1e}", self.suite);
