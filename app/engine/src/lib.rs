@@ -36,6 +36,7 @@ pub mod gap;
 pub mod afd;
 pub mod coverage;
 pub mod estimate;
+pub mod planner;
 pub mod format;
 pub mod link;
 pub mod text;
