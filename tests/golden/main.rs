@@ -10,6 +10,7 @@ mod manifests;
 mod models;
 mod operators;
 mod ours;
+mod planner;
 mod report;
 mod search;
 mod several;

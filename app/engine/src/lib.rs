@@ -37,6 +37,7 @@ pub mod afd;
 pub mod coverage;
 pub mod estimate;
 pub mod cluster;
+pub mod planner;
 pub mod format;
 pub mod link;
 pub mod text;
