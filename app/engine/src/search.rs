@@ -5,10 +5,12 @@ mod explain;
 mod price;
 mod probe;
 mod refine;
+mod speeds;
 
 pub use encode::worker as encoder_worker;
 pub use price::{Cut, PriceError, Priced, price, price_limits};
 pub use probe::probe;
+pub use speeds::speeds;
 
 use crate::backend::Backend;
 use crate::encoder::{Encoder, EncoderWorker};

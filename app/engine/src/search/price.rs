@@ -124,12 +124,12 @@ pub fn price_limits(problem: &Problem, layout: &Layout) -> Result<Priced, PriceE
     Ok(Priced { point: price(problem, &layout)?, cut })
 }
 
-fn of(role: WorkerRole) -> impl Fn(Drop) -> PriceError {
+pub(super) fn of(role: WorkerRole) -> impl Fn(Drop) -> PriceError {
     move |why| PriceError::Worker { role: Some(role), why }
 }
 
 /// Binds a named worker to its tables.
-fn bind(problem: &Problem, role: WorkerRole, named: &Worker) -> Result<WorkerModel, PriceError> {
+pub(super) fn bind(problem: &Problem, role: WorkerRole, named: &Worker) -> Result<WorkerModel, PriceError> {
     let Worker { parallel, batch, count, .. } = *named;
     let Parallel { tp, pp, dp, moe_tp, moe_ep, cp } = parallel;
     let sensible = |gpus: Option<u32>| gpus.is_some_and(|gpus| (1..=MAX_GPUS).contains(&gpus));
