@@ -7,12 +7,18 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use engine::catalog::Catalog;
 use engine::coverage::{self, Atlas};
+use engine::parallel::Parallel;
 use engine::places::Plans;
+use engine::point::{Layout, MemoryUse, Worker};
 use engine::problem::{Plan, Problem, ScenarioError};
 use engine::scenario::Scenario;
 use engine::search::Search;
 use engine::searches::Searches;
+use engine::simulate::Fleets;
 use perf_data::{Index, Pack};
+
+/// Requests that the storm's decode worker takes at once.
+const STORM_BATCH: u32 = 64;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -67,6 +73,15 @@ pub fn coverage() -> Atlas {
     let places = coverage::places(index);
     let columns: Vec<_> = places.iter().map(|place| coverage::column(catalog, index, place, pack)).collect();
     Atlas::new(catalog, index, &columns)
+}
+
+/// Workers of the storm: one for prefill and one for decode, each on one GPU, at the question the page opens on.
+pub fn storm() -> Result<Fleets, String> {
+    let scenario = Scenario::default();
+    let problem = problem(&scenario).map_err(|error| error.to_string())?;
+    let worker = |batch| Worker { parallel: Parallel::dense(1, 1, 1), batch, count: 1, memory: MemoryUse::default() };
+    let layout = Layout::Disagg { prefill: worker(1), decode: worker(STORM_BATCH), encoders: None };
+    engine::search::speeds(&problem, &layout).map_err(|error| format!("{error:?}"))
 }
 
 /// A finished search.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, Spacing, Story};
+use super::{Fleets, Phase, Setup, Spacing, Start, Story, Traffic};
+use crate::cluster::Slo;
+use crate::planner::{Config, Mode, PerRole, Target};
 
 /// How traffic goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ pub struct Outline {
 }
 
 /// Seconds of calm before the busy part.
-const BEFORE_SECS: f64 = 120.0;
+const BEFORE_SECS: f64 = 122.0;
 /// Seconds of calm after it.
 const AFTER_SECS: f64 = 300.0;
 /// Pieces of a wave.
@@ -104,4 +106,114 @@ impl Outline {
         let spacing = if self.random { Spacing::Random } else { Spacing::Even };
         Story { phases, spacing, spread: self.spread }
     }
+}
+
+/// Samples of a run, about: as many as a screen can show.
+const SAMPLES: f64 = 4000.0;
+/// Time after the last arrival for what is in flight, ms.
+const DRAIN_MS: f64 = 900_000.0;
+
+/// What is decided beside the traffic and the workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Who changes the number of workers; none for a fleet that stays as it is.
+    pub planner: Option<Config>,
+    /// How long a new worker takes until it serves.
+    pub start: Start,
+    /// Whether the planner is told which workers are starting.
+    pub pending: bool,
+    /// Whether prompts that wait move to a worker that has become ready.
+    pub rebalance: bool,
+    /// Share of prompt tokens that the KV cache has, 0 to 1, where the traffic does not say.
+    pub hit_rate: f64,
+    /// For everything that is left to chance.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The run of these settings.
+    pub fn setup(&self, traffic: Traffic, fleets: Fleets, slo: Slo) -> Setup {
+        let sample_ms = (traffic.length_ms() / SAMPLES / 1000.0).ceil().max(1.0) * 1000.0;
+        let mut planner = self.planner.clone();
+        if let Some(config) = &mut planner {
+            config.mode = if fleets.prefill.is_some() { Mode::Disagg } else { Mode::Agg };
+            // Without one of its targets the planner keeps its own.
+            config.ttft_ms = slo.ttft_ms.unwrap_or(config.ttft_ms);
+            config.itl_ms = slo.itl_ms.unwrap_or(config.itl_ms);
+        }
+        Setup {
+            traffic,
+            fleets,
+            start: PerRole { prefill: self.start, decode: self.start },
+            slo,
+            planner,
+            pending: self.pending,
+            rebalance: self.rebalance,
+            hit_rate: self.hit_rate,
+            seed: self.seed,
+            sample_ms,
+            drain_ms: DRAIN_MS,
+        }
+    }
+}
+
+/// A run that can be told in one sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preset {
+    /// Traffic.
+    pub outline: Outline,
+    /// Workers.
+    pub fleets: Fleets,
+    /// Targets.
+    pub slo: Slo,
+    /// The rest.
+    pub settings: Settings,
+}
+
+impl Preset {
+    /// Its run.
+    pub fn setup(&self) -> Setup {
+        self.settings.setup(Traffic::Story(self.outline.story()), self.fleets.clone(), self.slo)
+    }
+}
+
+/// The airline storm: Qwen3-32B-FP8 on H100 SXM, one prefill and one decode worker in calm chat, when 200 travellers
+/// send their whole bookings at once and others keep coming for twelve minutes. Three GPUs are all there is.
+///
+/// Step times are those of the performance model for one GPU each (see NOTICE).
+///
+/// # Errors
+/// None, unless the embedded table is damaged.
+pub fn storm() -> Result<Preset, serde_json::Error> {
+    let fleets = serde_json::from_str(include_str!("storm.json"))?;
+    let outline = Outline {
+        kind: Kind::Storm,
+        busy_minutes: 12.0,
+        calm_per_sec: 1.0,
+        peak_per_sec: 5.0,
+        burst: 200,
+        calm_isl: 500,
+        calm_osl: 150,
+        isl: 3000,
+        osl: 150,
+        random: true,
+        spread: 0.2,
+    };
+    let planner = Config {
+        target: Target::Sla,
+        enable_load_scaling: true,
+        enable_throughput_scaling: true,
+        throughput_interval_secs: 60,
+        max_gpu_budget: 3,
+        ..Config::default()
+    };
+    let settings = Settings {
+        planner: Some(planner),
+        start: Start { secs: 180.0, spread: 0.0 },
+        pending: true,
+        rebalance: false,
+        hit_rate: 0.0,
+        seed: 1,
+    };
+    Ok(Preset { outline, fleets, slo: Slo { ttft_ms: Some(500.0), itl_ms: Some(30.0) }, settings })
 }

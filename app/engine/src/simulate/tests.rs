@@ -265,6 +265,42 @@ fn setups_that_make_no_sense_are_refused() {
     assert!(matches!(refused, Some(SetupError::Planner(_))));
 }
 
+/// 1P + 1D → 2P + 1D: asked for when the crowd comes, there three minutes later, and the SLO holds again.
+#[test]
+fn the_storm_needs_a_second_prefill_worker_and_gets_it() {
+    let storm = story::storm().unwrap();
+    let report = run(storm.setup());
+    assert_eq!(seconds(&report), [(125, 1, 2, false), (900, 2, 1, false)]);
+    let up = &report.decisions[0];
+    assert_eq!((up.reason.as_deref(), up.ready_ms), (Some("scale_up"), Some(305_000)));
+    assert!(up.estimated.ttft_ms.unwrap() > 30_000.0);
+    let ttft = |from: u64, to: u64| {
+        let within = report.samples.iter().filter(move |sample| (from..to).contains(&(sample.at_ms / 1000)));
+        within.filter_map(|sample| sample.ttft_ms)
+    };
+    assert!(ttft(0, 122).all(|ms| ms < 100.0), "calm");
+    assert!(ttft(135, 400).all(|ms| ms > 500.0), "the SLO is missed from the burst until the backlog is gone");
+    let held = ttft(420, 840).filter(|&ms| ms <= 500.0).count() as f64 / ttft(420, 840).count() as f64;
+    assert!(held > 0.98, "and kept again while the crowd still comes: {held}");
+    // Without the planner it never is.
+    let mut fixed = storm;
+    fixed.settings.planner = None;
+    let fixed = run(fixed.setup());
+    assert!(fixed.decisions.is_empty() && fixed.summary.met < report.summary.met / 2);
+    let late = fixed.samples.iter().filter(|sample| (420..840).contains(&(sample.at_ms / 1000)));
+    assert!(late.filter_map(|sample| sample.ttft_ms).all(|ms| ms > 500.0));
+}
+
+/// A burst that is shorter than the start of a worker is over before help comes.
+#[test]
+fn a_short_storm_is_over_before_the_second_worker_serves() {
+    let mut storm = story::storm().unwrap();
+    storm.outline.kind = story::Kind::Burst;
+    let report = run(storm.setup());
+    assert!(report.decisions[0].to == 2 && report.decisions[0].ready_ms.is_none(), "{:?}", report.decisions);
+    assert!(report.decisions[1].cancels);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { cases: 48, ..Default::default() })]
 
