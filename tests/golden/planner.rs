@@ -1,6 +1,6 @@
 //! Decisions of the SLO planner.
 
-use std::collections::BTreeMap;
+mod inputs;
 
 use engine::planner::budget::{Band, Budget, SingleBudget};
 use engine::planner::capacity::{Ask, Engine, batches};
@@ -8,11 +8,12 @@ use engine::planner::power::Power;
 use engine::planner::predict::Predictor;
 use engine::planner::regression::{DecodeAsk, Regression};
 use engine::planner::{
-    Config, Count, Estimator, Forecast, Forecaster, Inventory, Limits, LoadReason, MovingAverage, Pass,
-    PerRole, Planner, Record, Role, RoleShape, Scaler, Shape, Targets, ThroughputReason, Window, Work,
+    Config, Count, Forecast, Forecaster, Inventory, LoadReason, MovingAverage, PerRole, Planner, Record,
+    Role, ThroughputReason, Window, Work,
 };
 use serde_json::{Value, json};
 
+use self::inputs::{Affine, config, limits, maybe, records, scaler, settings, shape, shown, signed, window};
 use crate::report::Report;
 use crate::{load, number, text, whole};
 
@@ -55,8 +56,7 @@ fn compare(report: &mut Report, kind: &str, path: &str, got: &Value, want: &Valu
             let (got, want) = (got.as_f64().expect("a number"), want.as_f64().expect("a number"));
             report.compare(kind, path, got, want, if exact { 0.0 } else { relative }, 0.0);
         }
-        _ if got == want => {}
-        _ => report.fail(format!("{path}: got {got}, want {want}")),
+        _ => report.equal(path, got, want),
     }
 }
 
@@ -134,10 +134,6 @@ fn bounds(input: &Value) -> Value {
     json!({"in_bounds": inside, "reason": if inside { "" } else { "outside" }})
 }
 
-fn signed(value: &Value, key: &str) -> i64 {
-    value[key].as_i64().unwrap_or_else(|| panic!("{key} is not whole in {value}"))
-}
-
 fn budget(input: &Value) -> Budget {
     let pair = |p: &str, d: &str| PerRole { prefill: whole(input, p), decode: whole(input, d) };
     Budget {
@@ -160,10 +156,6 @@ fn from_to(input: &Value) -> (PerRole<u32>, PerRole<u32>) {
     (pair("cur_p", "cur_d"), pair("prop_p", "prop_d"))
 }
 
-fn maybe(value: &Value) -> Option<u32> {
-    value.as_u64().map(|count| u32::try_from(count).expect("a count"))
-}
-
 fn power(input: &Value) -> Value {
     let power = Power {
         watts: PerRole { prefill: input["p_watts"].as_f64(), decode: input["d_watts"].as_f64() },
@@ -176,10 +168,6 @@ fn power(input: &Value) -> Value {
     json!({"p": targets.prefill, "d": targets.decode, "reason": cut.map(|cut| cut.name())})
 }
 
-fn config(settings: &Value) -> Config {
-    serde_json::from_value(settings.clone()).expect("settings")
-}
-
 fn predictions(input: &Value, settings: &Value) -> Value {
     let mut predictor = Predictor::new(&config(settings));
     let series = input["series"].as_array().expect("a series").iter();
@@ -190,16 +178,6 @@ fn predictions(input: &Value, settings: &Value) -> Value {
         })
         .collect();
     json!({"predictions": predictions})
-}
-
-fn window(value: &Value) -> Window {
-    Window {
-        requests: value["num_req"].as_f64(),
-        isl: value["isl"].as_f64(),
-        osl: value["osl"].as_f64(),
-        kv_hit_rate: value["kv_hit_rate"].as_f64(),
-        accept_length: value["accept_length"].as_f64(),
-    }
 }
 
 fn predict_stage(input: &Value) -> Value {
@@ -218,46 +196,6 @@ fn predict_stage(input: &Value) -> Value {
         })
         .collect();
     json!({"predictions": predictions})
-}
-
-/// The estimator of the goldens: a straight line per role.
-struct Affine(BTreeMap<&'static str, Value>);
-
-impl Affine {
-    fn name(role: Role) -> &'static str {
-        match role {
-            Role::Prefill => "prefill",
-            Role::Decode => "decode",
-            Role::Aggregated => "aggregated",
-        }
-    }
-
-    fn new(lines: &Value) -> Self {
-        let roles = [Role::Prefill, Role::Decode, Role::Aggregated].map(Self::name);
-        Self(roles.into_iter().map(|role| (role, lines[role].clone())).collect())
-    }
-}
-
-impl Estimator for Affine {
-    fn forward_ms(&self, role: Role, pass: Pass) -> Option<f64> {
-        let line = &self.0[Self::name(role)];
-        (line["ready"] != json!(false)).then(|| {
-            number(line, "c0_ms")
-                + number(line, "prefill_tok_ms") * pass.prefill_tokens
-                + number(line, "decode_req_ms") * pass.decode_requests
-                + number(line, "decode_kv_ms") * pass.decode_kv_tokens
-        })
-    }
-}
-
-fn limits(input: &Value) -> Limits {
-    let limits = &input["limits"];
-    Limits {
-        max_batched_tokens: whole(limits, "max_num_batched_tokens"),
-        max_sequences: whole(limits, "max_num_seqs"),
-        max_kv_tokens: u64::from(whole(limits, "max_kv_tokens")),
-        context_length: maybe(&limits["context_length"]),
-    }
 }
 
 fn capacity(input: &Value) -> Value {
@@ -286,75 +224,6 @@ fn capacity(input: &Value) -> Value {
         "e2e_s": secs(capacity.e2e_ms),
         "eligible": capacity.eligible,
     })
-}
-
-/// The planner's settings of a case.
-fn settings(input: &Value) -> Config {
-    let mut settings = json!({
-        "mode": "disagg", "optimization_target": "sla", "load_predictor": "constant", "max_gpu_budget": 8,
-        "ttft_ms": input["ttft_ms"], "itl_ms": input["itl_ms"],
-    });
-    for (ours, theirs) in [
-        ("mode", "mode"),
-        ("load_scaling_down_sensitivity", "sensitivity"),
-        ("scale_interval_seconds", "scale_interval_s"),
-    ] {
-        if let Some(value) = input.get(theirs) {
-            settings[ours] = value.clone();
-        }
-    }
-    for (key, value) in input["config"].as_object().expect("settings") {
-        settings[key] = value.clone();
-    }
-    config(&settings)
-}
-
-fn shape(input: &Value) -> Shape {
-    let role = |key: &str| RoleShape {
-        gpus_per_replica: whole(&input["gpu"], key),
-        limits: limits(input),
-        watts: None,
-    };
-    PerRole { prefill: role("p"), decode: role("d") }
-}
-
-fn scaler(input: &Value) -> Scaler<Affine> {
-    let mut scaler = Scaler::new(settings(input), shape(input), Affine::new(&input["affine"]));
-    let count = |key: &str| Count {
-        ready: whole(&input["ready"], key),
-        expected: maybe(&input["expected"][key]),
-        pending: whole(&input["pending"], key),
-        scaling: input["scaling_in_progress"].as_bool().unwrap_or(false),
-    };
-    scaler.set_inventory(Inventory { prefill: count("p"), decode: count("d") });
-    scaler
-}
-
-fn records(value: &Value) -> Vec<Record> {
-    let work = |record: &Value, state: &str| {
-        let whole = |name: &str| record[format!("{state}_{name}")].as_u64().expect("a count");
-        Work {
-            prefill_requests: whole("prefill_requests"),
-            prefill_tokens: whole("prefill_tokens"),
-            decode_requests: whole("decode_requests"),
-            decode_kv_tokens: whole("decode_kv"),
-        }
-    };
-    let records = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    records
-        .iter()
-        .map(|record| Record {
-            worker_id: text(record, "worker").bytes().fold(0, |id, byte| id * 256 + u64::from(byte)),
-            dp_rank: whole(record, "dp"),
-            wall_secs: number(record, "wall_s"),
-            scheduled: work(record, "sched"),
-            queued: work(record, "queued"),
-        })
-        .collect()
-}
-
-fn shown(targets: Option<Targets>) -> Value {
-    targets.map_or(Value::Null, |targets| json!({"p": targets.prefill, "d": targets.decode}))
 }
 
 fn load_decision(input: &Value) -> Value {
