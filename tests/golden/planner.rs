@@ -4,12 +4,12 @@ mod inputs;
 
 use engine::planner::budget::{Band, Budget, SingleBudget};
 use engine::planner::capacity::{Ask, Engine, batches};
-use engine::planner::power::Power;
+use engine::planner::power::{Power, PowerCut};
 use engine::planner::predict::Predictor;
 use engine::planner::regression::{DecodeAsk, Regression};
 use engine::planner::{
     Config, Count, Forecast, Forecaster, Inventory, LoadReason, MovingAverage, PerRole, Planner, Record,
-    Role, ThroughputReason, Window, Work,
+    Role, ThroughputReason, Verdict, Window, Work,
 };
 use serde_json::{Value, json};
 
@@ -80,12 +80,12 @@ fn answer(kind: &str, input: &Value) -> Option<(Value, f64)> {
         "guard_disagg" => {
             let (from, to) = from_to(input);
             let (fitted, verdict) = budget(input).guard(from, to);
-            let reason = verdict.map(|verdict| verdict.name());
+            let reason = verdict.map(Verdict::name);
             exact(json!({"p": fitted.prefill, "d": fitted.decode, "reason": reason}))
         }
         "guard_single" => {
             let (fitted, verdict) = single(input).guard(whole(input, "current"), whole(input, "proposed"));
-            exact(json!({"replicas": fitted, "reason": verdict.map(|verdict| verdict.name())}))
+            exact(json!({"replicas": fitted, "reason": verdict.map(Verdict::name)}))
         }
         "power" => exact(power(input)),
         "predict_constant" => exact(predictions(input, &json!({"load_predictor": "constant"}))),
@@ -165,7 +165,7 @@ fn power(input: &Value) -> Value {
     let ready = PerRole { prefill: &input["cur_p"], decode: &input["cur_d"] };
     let wish = PerRole { prefill: maybe(&input["prop_p"]), decode: maybe(&input["prop_d"]) };
     let (targets, cut) = power.apply(ready.map(|count| maybe(count).unwrap_or(0)), wish);
-    json!({"p": targets.prefill, "d": targets.decode, "reason": cut.map(|cut| cut.name())})
+    json!({"p": targets.prefill, "d": targets.decode, "reason": cut.map(PowerCut::name)})
 }
 
 fn predictions(input: &Value, settings: &Value) -> Value {

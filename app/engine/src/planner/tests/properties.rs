@@ -137,7 +137,7 @@ fn gpus(shape: &Shape, replicas: PerRole<u32>) -> i128 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 192, ..ProptestConfig::default() })]
 
     /// No panic; what is sent respects floors and budget, and nothing is sent into a rollout.
     #[test]
