@@ -58,6 +58,14 @@ impl Report {
         }
     }
 
+    /// Compares two values that are no numbers.
+    pub(crate) fn equal(&mut self, what: &str, got: &serde_json::Value, want: &serde_json::Value) {
+        self.compared.push((what.to_owned(), if got == want { 0.0 } else { f64::INFINITY }));
+        if got != want {
+            self.fail(format!("{what}: got {got}, want {want}"));
+        }
+    }
+
     /// A failure that is not about a number.
     pub(crate) fn fail(&mut self, what: String) {
         self.failures.push(what);

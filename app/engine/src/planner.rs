@@ -27,10 +27,13 @@ mod shape;
 mod signal;
 mod sla;
 mod throughput;
+#[cfg(test)]
+mod tests;
 
 pub use average::{Averages, MovingAverage};
 pub use check::ConfigError;
 pub use config::{Config, Mode, PredictorKind, Target};
+pub use guard::Verdict;
 pub use pipeline::{Outcome, Planner, Ran, Withheld};
 pub use predict::{Forecast, Forecaster};
 pub use reason::{LoadReason, ThroughputReason};

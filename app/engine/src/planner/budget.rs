@@ -54,7 +54,7 @@ pub struct SingleBudget {
 }
 
 /// Values of an axis that a fit looks at; the nearest to what was asked come first.
-const MOST_CANDIDATES: usize = 1 << 16;
+const MOST_CANDIDATES: usize = 1 << 12;
 
 pub(super) fn count(value: i128) -> u32 {
     u32::try_from(value.max(0)).unwrap_or(u32::MAX)

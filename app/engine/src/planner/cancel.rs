@@ -1,5 +1,6 @@
 //! Cancelling a start: only after the same wish, on the same replicas, has stood for a while.
 
+use super::shape::PerRole;
 use super::signal::{Inventory, Targets};
 
 /// A wish to cancel a start, and what became of the last one.
@@ -7,14 +8,21 @@ use super::signal::{Inventory, Targets};
 pub(super) struct Cancel {
     standing: Option<Standing>,
     /// Replicas when the last one was sent; nothing is sent until they differ.
-    sent: Option<Inventory>,
+    sent: Option<Replicas>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     targets: Targets,
-    inventory: Inventory,
+    replicas: Replicas,
     since_secs: f64,
+}
+
+/// Ready replicas, and with those that start.
+type Replicas = (PerRole<u32>, PerRole<u32>);
+
+fn replicas(inventory: Inventory) -> Replicas {
+    (inventory.ready(), inventory.with_pending())
 }
 
 /// What becomes of a wish.
@@ -31,7 +39,7 @@ pub(super) enum Step {
 impl Cancel {
     /// Replicas were read: what was sent is done once they differ.
     pub(super) fn see(&mut self, inventory: Inventory) {
-        if self.sent.is_some_and(|sent| sent != inventory) {
+        if self.sent.is_some_and(|sent| sent != replicas(inventory)) {
             self.sent = None;
         }
     }
@@ -57,11 +65,12 @@ impl Cancel {
         if self.drains() {
             return Step::Drain;
         }
-        let same = self.standing.filter(|old| old.targets == targets && old.inventory == inventory);
-        let standing = same.unwrap_or(Standing { targets, inventory, since_secs: at_secs });
+        let replicas = replicas(inventory);
+        let same = self.standing.filter(|old| old.targets == targets && old.replicas == replicas);
+        let standing = same.unwrap_or(Standing { targets, replicas, since_secs: at_secs });
         if at_secs - standing.since_secs >= stand_secs {
             self.standing = None;
-            self.sent = Some(inventory);
+            self.sent = Some(replicas);
             return Step::Send;
         }
         self.standing = Some(standing);

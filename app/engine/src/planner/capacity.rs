@@ -93,11 +93,6 @@ impl<E: Estimator> Engine<'_, E> {
         self.estimator.forward_ms(self.role, pass).filter(|ms| ms.is_finite()).map(|ms| ms.max(0.0))
     }
 
-    /// Whether anything can be estimated.
-    pub(super) fn ready(&self) -> bool {
-        self.limits.usable() && self.forward_ms(Pass::default()).is_some()
-    }
-
     /// Duration of a pass spread over the ranks, ms; the first rank has the largest part.
     fn spread_ms(&self, pass: Pass) -> Option<f64> {
         let ranks = f64::from(self.ranks.max(1));

@@ -21,6 +21,9 @@ pub struct Forecast {
     pub accept_length: f64,
 }
 
+/// Beyond any traffic, small enough for sums and squares.
+const MOST: f64 = 1e15;
+
 /// Forecasts one figure from its past.
 #[derive(Clone, Debug)]
 pub struct Predictor {
@@ -54,9 +57,10 @@ impl Predictor {
         Self { model, last: 0.0, points: 0, seen_traffic: false }
     }
 
-    /// Takes the figure of a window. What is no number counts as 0; zeros before the first traffic are skipped.
+    /// Takes the figure of a window. What is no number or below 0 counts as 0; zeros before the first traffic are
+    /// skipped.
     pub fn observe(&mut self, value: f64) {
-        let value = if value.is_finite() { value } else { 0.0 };
+        let value = if value.is_finite() { value.clamp(0.0, MOST) } else { 0.0 };
         if value == 0.0 && !self.seen_traffic {
             return;
         }
@@ -66,7 +70,7 @@ impl Predictor {
         match &mut self.model {
             Model::Constant => {}
             Model::Kalman { filter, log1p, .. } => {
-                filter.observe(if *log1p { libm::log1p(value.max(0.0)) } else { value });
+                filter.observe(if *log1p { libm::log1p(value) } else { value });
             }
             Model::MovingAverage(average) => average.add(value),
         }

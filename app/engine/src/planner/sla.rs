@@ -31,7 +31,7 @@ impl<E: Estimator> Scaler<E> {
         survives: impl Fn(&Ranks<'_>) -> Survives,
     ) -> Side {
         let count = *self.inventory.of(role);
-        if count.ready == 0 || !self.engine(role).ready() {
+        if count.ready == 0 || !self.shape.of(role).limits.usable() {
             return Side::unknown();
         }
         let steps = self.steps(role, records);
