@@ -19,6 +19,7 @@ pub mod shown;
 pub mod today;
 pub mod export;
 pub mod figures;
+pub mod timeline;
 
 #[cfg(test)]
 pub(crate) mod fixture;
