@@ -8,7 +8,6 @@ mod number_field;
 mod segments;
 mod select;
 mod term;
-#[allow(dead_code, reason = "the screens that show it follow")]
 mod timeline;
 
 pub(crate) use combobox::Combobox;
@@ -19,5 +18,4 @@ pub(crate) use number_field::NumberField;
 pub(crate) use segments::Segments;
 pub(crate) use select::Select;
 pub(crate) use term::Glossed;
-#[expect(unused_imports, reason = "the screens that show it follow")]
 pub(crate) use timeline::Timeline;

@@ -72,7 +72,6 @@ pub(crate) fn save_png(
 }
 
 /// Calls `act` before the browser paints the next time.
-#[allow(dead_code, reason = "the screens that use it follow")]
 pub(crate) fn next_frame(act: impl FnOnce() + 'static) {
     if let Some(window) = web_sys::window() {
         let act = Closure::once_into_js(act);

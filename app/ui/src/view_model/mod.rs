@@ -20,6 +20,7 @@ pub mod today;
 pub mod export;
 pub mod figures;
 pub mod timeline;
+pub mod live;
 
 #[cfg(test)]
 pub(crate) mod fixture;
