@@ -1,7 +1,11 @@
 //! The only number formatter: page and command line print the same digits.
 //!
 //! Every function returns digits without a unit, so that table columns and sentences can share them; only
-//! [`percent`] carries its sign. What is not a number is shown as a dash.
+//! [`percent`] carries its sign, and durations their units. What is not a number is shown as a dash.
+
+mod time;
+
+pub use time::{duration, elapsed, elapsed_hours, time_of_day};
 
 /// Shown for what is not a number.
 pub const NONE: &str = "–";

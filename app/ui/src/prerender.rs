@@ -9,7 +9,7 @@ use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::SVGBackend;
 use plotters::style::RGBColor;
 
-use crate::draw::palette::Palette;
+use crate::draw::palette::{COLOURS, Palette};
 use crate::draw::{self, UNITS};
 use crate::view_model::best::BestVm;
 use crate::view_model::frontier::{ChartInput, ChartVm, Tone, YAxis};
@@ -18,7 +18,7 @@ use crate::view_model::frontier::{ChartInput, ChartVm, Tone, YAxis};
 const SIZE: (u32, u32) = (1000, 430);
 
 /// Colours that stand for the tokens until the drawing is finished: no theme uses them.
-const MARKERS: [RGBColor; 7] = [
+const MARKERS: [RGBColor; COLOURS] = [
     RGBColor(1, 2, 250),
     RGBColor(2, 2, 250),
     RGBColor(3, 2, 250),
@@ -26,6 +26,8 @@ const MARKERS: [RGBColor; 7] = [
     RGBColor(5, 2, 250),
     RGBColor(6, 2, 250),
     RGBColor(7, 2, 250),
+    RGBColor(8, 2, 250),
+    RGBColor(9, 2, 250),
 ];
 
 /// Chart and card of an answer, to be put into the page before the application has started.

@@ -8,6 +8,7 @@ mod number_field;
 mod segments;
 mod select;
 mod term;
+mod timeline;
 
 pub(crate) use combobox::Combobox;
 pub(crate) use copy_button::CopyButton;
@@ -17,3 +18,4 @@ pub(crate) use number_field::NumberField;
 pub(crate) use segments::Segments;
 pub(crate) use select::Select;
 pub(crate) use term::Glossed;
+pub(crate) use timeline::Timeline;

@@ -5,5 +5,6 @@ mod pen;
 pub mod frontier;
 pub mod sheet;
 pub mod strip;
+pub mod timeline;
 
 pub use pen::{DrawError, UNITS};

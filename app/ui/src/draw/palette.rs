@@ -17,19 +17,26 @@ pub struct Palette {
     pub muted: RGBColor,
     /// Aggregated serving.
     pub agg: RGBColor,
-    /// Disaggregated serving.
+    /// Disaggregated serving, and decode workers.
     pub disagg: RGBColor,
+    /// Prefill workers.
+    pub prefill: RGBColor,
+    /// What misses a target.
+    pub bad: RGBColor,
 }
+
+/// How many there are.
+pub const COLOURS: usize = 9;
 
 impl Palette {
     /// Names of the design tokens, in the order of the fields.
-    pub const TOKENS: [&'static str; 7] =
-        ["--panel", "--line", "--line-strong", "--ink", "--muted", "--agg", "--disagg"];
+    pub const TOKENS: [&'static str; COLOURS] =
+        ["--panel", "--line", "--line-strong", "--ink", "--muted", "--agg", "--disagg", "--prefill", "--bad"];
 
     /// From the colours of the tokens, in the order of [`Palette::TOKENS`].
-    pub const fn from_colours(colours: [RGBColor; 7]) -> Self {
-        let [panel, line, line_strong, ink, muted, agg, disagg] = colours;
-        Self { panel, line, line_strong, ink, muted, agg, disagg }
+    pub const fn from_colours(colours: [RGBColor; COLOURS]) -> Self {
+        let [panel, line, line_strong, ink, muted, agg, disagg, prefill, bad] = colours;
+        Self { panel, line, line_strong, ink, muted, agg, disagg, prefill, bad }
     }
 
     /// The light theme.
@@ -41,6 +48,8 @@ impl Palette {
         RGBColor(0x54, 0x5c, 0x69),
         RGBColor(0xc4, 0x50, 0x0a),
         RGBColor(0x0a, 0x6a, 0xa6),
+        RGBColor(0x8a, 0x3d, 0x9c),
+        RGBColor(0xb3, 0x26, 0x1e),
     ]);
 }
 

@@ -52,6 +52,41 @@ pub(super) fn crisp(px: f64) -> f64 {
     px.floor() + 0.5
 }
 
+/// Lengths of a dash and of the space behind it, CSS pixels.
+const DASH: (f64, f64) = (5.0, 3.5);
+
+/// The dashes of a line.
+fn dashes(path: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let mut out = Vec::new();
+    let mut dash: Vec<(f64, f64)> = path.first().copied().into_iter().collect();
+    let (mut on, mut left) = (true, DASH.0);
+    for pair in path.windows(2) {
+        let (mut from, to) = (pair[0], pair[1]);
+        let mut length = (to.0 - from.0).hypot(to.1 - from.1);
+        while length > left {
+            let share = left / length;
+            from = (from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1));
+            length -= left;
+            if on {
+                dash.push(from);
+                out.push(std::mem::take(&mut dash));
+            } else {
+                dash = vec![from];
+            }
+            on = !on;
+            left = if on { DASH.0 } else { DASH.1 };
+        }
+        left -= length;
+        if on {
+            dash.push(to);
+        }
+    }
+    if dash.len() > 1 {
+        out.push(dash);
+    }
+    out
+}
+
 impl<'a, DB: DrawingBackend> Pen<'a, DB> {
     pub(super) fn new(area: &'a DrawingArea<DB, Shift>) -> Self {
         Self { area }
@@ -69,6 +104,32 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         }
         let points: Vec<(i32, i32)> = path.iter().copied().map(at).collect();
         self.area.draw(&PathElement::new(points, stroke(colour, alpha, width)))
+    }
+
+    /// A line in dashes; each goes on around corners.
+    pub(super) fn dashed(
+        &self,
+        path: &[(f64, f64)],
+        colour: RGBColor,
+        width: f64,
+    ) -> Result<(), DrawError<DB>> {
+        for dash in dashes(path) {
+            self.line(&dash, colour, 1.0, width)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn polygon(
+        &self,
+        corners: &[(f64, f64)],
+        colour: RGBColor,
+        alpha: f64,
+    ) -> Result<(), DrawError<DB>> {
+        if corners.len() < 3 {
+            return Ok(());
+        }
+        let corners: Vec<(i32, i32)> = corners.iter().copied().map(at).collect();
+        self.area.draw(&Polygon::new(corners, fill(colour, alpha)))
     }
 
     pub(super) fn rect(
@@ -140,5 +201,19 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         let style: TextStyle<'_> =
             TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, VPos::Center));
         self.area.draw(&Text::new(text, at(place), style))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dashes_go_on_around_corners() {
+        let all = dashes(&[(0.0, 0.0), (10.0, 0.0), (10.0, 4.0)]);
+        assert_eq!(all[0], [(0.0, 0.0), (5.0, 0.0)]);
+        assert_eq!(all[1], [(8.5, 0.0), (10.0, 0.0), (10.0, 3.5)]);
+        assert_eq!(all.len(), 2);
+        assert!(dashes(&[(1.0, 1.0)]).is_empty() && dashes(&[]).is_empty());
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod clipboard;
 pub(crate) mod engine;
 pub(crate) mod files;
 mod fine;
+pub(crate) mod live;
 pub(crate) mod location;
 pub(crate) mod packs;
 pub(crate) mod papers;

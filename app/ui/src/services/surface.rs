@@ -71,6 +71,14 @@ pub(crate) fn save_png(
     canvas.to_blob(saved.unchecked_ref()).is_ok()
 }
 
+/// Calls `act` before the browser paints the next time.
+pub(crate) fn next_frame(act: impl FnOnce() + 'static) {
+    if let Some(window) = web_sys::window() {
+        let act = Closure::once_into_js(act);
+        drop(window.request_animation_frame(act.unchecked_ref()));
+    }
+}
+
 /// The size of an element in CSS pixels, followed while it changes.
 pub(crate) fn follow_size(element: &Element, size: RwSignal<(f64, f64)>) {
     let measure = move |element: &Element| {

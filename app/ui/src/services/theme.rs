@@ -4,7 +4,7 @@ use gloo::events::EventListener;
 use gloo::storage::{LocalStorage, Storage};
 use plotters::style::RGBColor;
 
-use crate::draw::palette::{Palette, hex};
+use crate::draw::palette::{COLOURS, Palette, hex};
 
 const KEY: &str = "configurator.theme";
 
@@ -83,9 +83,9 @@ pub(crate) fn palette() -> Palette {
     computed().map_or(Palette::LIGHT, Palette::from_colours)
 }
 
-fn computed() -> Option<[RGBColor; 7]> {
+fn computed() -> Option<[RGBColor; COLOURS]> {
     let style = web_sys::window()?.get_computed_style(&root()?).ok()??;
-    let mut colours = [RGBColor(0, 0, 0); 7];
+    let mut colours = [RGBColor(0, 0, 0); COLOURS];
     for (colour, token) in colours.iter_mut().zip(Palette::TOKENS) {
         *colour = hex(&style.get_property_value(token).ok()?)?;
     }

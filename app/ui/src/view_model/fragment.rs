@@ -8,19 +8,22 @@ pub enum Screen {
     Explore,
     /// The manifest.
     Export,
+    /// The running cluster.
+    Live,
     /// Which models answer where.
     Coverage,
 }
 
 impl Screen {
     /// Screens in the order of their tabs.
-    pub const ALL: [Self; 3] = [Self::Explore, Self::Export, Self::Coverage];
+    pub const ALL: [Self; 4] = [Self::Explore, Self::Export, Self::Live, Self::Coverage];
 
     /// Name of the tab.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Explore => "Explore",
             Self::Export => "Export",
+            Self::Live => "Live",
             Self::Coverage => "Coverage",
         }
     }
@@ -30,6 +33,7 @@ impl Screen {
         match self {
             Self::Explore => "explore",
             Self::Export => "export",
+            Self::Live => "live",
             Self::Coverage => "coverage",
         }
     }

@@ -19,6 +19,8 @@ pub mod shown;
 pub mod today;
 pub mod export;
 pub mod figures;
+pub mod timeline;
+pub mod live;
 
 #[cfg(test)]
 pub(crate) mod fixture;

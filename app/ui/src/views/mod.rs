@@ -3,6 +3,7 @@
 mod coverage;
 mod explore;
 mod export;
+mod live;
 mod pins;
 mod scenario;
 mod top_bar;
@@ -10,6 +11,7 @@ mod top_bar;
 pub(crate) use coverage::Coverage;
 pub(crate) use explore::Explore;
 pub(crate) use export::{Export, findings};
+pub(crate) use live::Live;
 pub(crate) use pins::PinTray;
 pub(crate) use scenario::ScenarioBar;
 pub(crate) use top_bar::{LiveRegion, TopBar};

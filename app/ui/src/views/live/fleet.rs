@@ -1,0 +1,80 @@
+//! Workers by role, the GPU budget, and why nothing happens.
+
+use engine::text::planner::{Says, planner_says};
+use leptos::prelude::*;
+
+use super::Here;
+use crate::view_model::live::{BudgetVm, COUNTS, PoolVm, WorkerVm, budget, pools};
+
+/// The cards beside the timelines.
+#[component]
+pub(super) fn Fleet(
+    /// The screen.
+    here: Here,
+) -> impl IntoView {
+    let says = Memo::new(move |_| here.status(planner_says).unwrap_or_default());
+    let roles = Memo::new(move |_| here.status(pools).unwrap_or_default());
+    let gpus = Memo::new(move |_| here.status(budget));
+    let line = |Says { who, says }: Says| view! { <li><b>{who}</b><span>{says}</span></li> };
+    view! {
+        <section class="panel card" aria-label="What the planner says">
+            <h2>"Why it scales, or does not"</h2>
+            <ul class="says">{move || says.get().into_iter().map(line).collect_view()}</ul>
+            <p class="note" class:hidden=move || says.with(|says| !says.is_empty())>
+                "No source tells what the planner thinks."
+            </p>
+        </section>
+        <section class="panel card" aria-label="Workers by role">
+            <h2>"Workers"</h2>
+            <div class="scroll">
+                <table>
+                    <thead><tr><th></th>{COUNTS.map(|name| view! { <th class="num">{name}</th> }).collect_view()}<th class="num">"For"</th></tr></thead>
+                    <tbody>{move || roles.get().into_iter().map(|pool| row(&pool)).collect_view()}</tbody>
+                </table>
+            </div>
+            {move || gpus.get().map(bar)}
+            {move || roles.get().into_iter().map(workers).collect_view()}
+        </section>
+    }
+}
+
+fn row(pool: &PoolVm) -> impl IntoView + use<> {
+    let PoolVm { role, name, counts, since, .. } = pool.clone();
+    view! {
+        <tr>
+            <th scope="row" title=name>{role}</th>
+            {counts.map(|count| view! { <td class="num">{count}</td> }).collect_view()}
+            <td class="num">{since}</td>
+        </tr>
+    }
+}
+
+fn bar(budget: BudgetVm) -> impl IntoView {
+    let width = |share: f64| format!("{:.1}%", share * 100.0);
+    view! {
+        <div class="budget">
+            <div aria-hidden="true"><i style:width=width(budget.used)></i><i class="pale" style:width=width(budget.starting)></i></div>
+            <p>{budget.words}</p>
+        </div>
+    }
+}
+
+fn workers(pool: PoolVm) -> impl IntoView {
+    let (serve, other): (Vec<WorkerVm>, Vec<WorkerVm>) =
+        pool.workers.into_iter().partition(|worker| worker.serves);
+    let line = |WorkerVm { name, state, note, serves }: WorkerVm| {
+        let note = if note.is_empty() { note } else { format!(": {note}") };
+        view! { <li class:stale=!serves><b>{name}</b>" "{state}{note}</li> }
+    };
+    let (none, ready) = (serve.is_empty(), format!("{} ready", serve.len()));
+    view! {
+        <div class="workers">
+            <h3>{pool.role}" "<span>{pool.facts.join(" · ")}</span></h3>
+            <ul>{other.into_iter().map(line).collect_view()}</ul>
+            <details class:hidden=none>
+                <summary>{ready}</summary>
+                <ul>{serve.into_iter().map(line).collect_view()}</ul>
+            </details>
+        </div>
+    }
+}
