@@ -79,7 +79,8 @@ pub fn coverage() -> Atlas {
 pub fn storm() -> Result<Fleets, String> {
     let scenario = Scenario::default();
     let problem = problem(&scenario).map_err(|error| error.to_string())?;
-    let worker = |batch| Worker { parallel: Parallel::dense(1, 1, 1), batch, count: 1, memory: MemoryUse::default() };
+    let worker =
+        |batch| Worker { parallel: Parallel::dense(1, 1, 1), batch, count: 1, memory: MemoryUse::default() };
     let layout = Layout::Disagg { prefill: worker(1), decode: worker(STORM_BATCH), encoders: None };
     engine::search::speeds(&problem, &layout).map_err(|error| format!("{error:?}"))
 }

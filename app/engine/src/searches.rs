@@ -5,7 +5,8 @@ use crate::point::{Candidate, Point};
 use crate::problem::Problem;
 use crate::rows::Rows;
 use crate::scenario::{Place, Scenario};
-use crate::search::{PriceError, Priced, Progress, Search, price_limits};
+use crate::search::{PriceError, Priced, Progress, Search, price_limits, speeds};
+use crate::simulate::Fleets;
 
 /// Searches under way; they keep their workers, so that a moved SLO costs next to nothing.
 #[derive(Clone, Debug)]
@@ -69,6 +70,12 @@ impl Searches {
         Some(
             priced.map(|priced| Priced { point: Point { place: candidate.place, ..priced.point }, ..priced }),
         )
+    }
+
+    /// What the steps of a deployment's workers cost; none for places that are not searched.
+    pub fn speeds(&self, candidate: &Candidate) -> Option<Result<Fleets, PriceError>> {
+        let search = self.searches.get(candidate.place as usize)?;
+        Some(speeds(search.problem(), &candidate.layout))
     }
 
     /// Where the time of a deployment goes; none for layouts that were not found there.

@@ -29,7 +29,7 @@ use crate::cluster::Slo;
 use crate::planner::{Config, ConfigError, Limits, PerRole};
 
 pub use measure::Percentiles;
-pub use report::{Report, Summary};
+pub use report::{Course, Report, Summary};
 pub use run::Run;
 pub use traffic::{Arrival, Phase, Spacing, Story, Traffic};
 

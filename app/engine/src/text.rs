@@ -12,6 +12,7 @@ mod nothing;
 mod places;
 pub mod planner;
 pub mod live;
+pub mod replay;
 
 pub use checkpoint::{checkpoint_error, checkpoint_facts, checkpoint_note, unusable_model};
 pub use coverage::{covered, inferred, nearest, nothing_measured, systems_measured, why};

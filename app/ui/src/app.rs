@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::services::screen;
 use crate::state::{MAX_PINS, Page};
 use crate::view_model::fragment::Screen;
-use crate::views::{Coverage, Explore, Export, Live, LiveRegion, PinTray, ScenarioBar, TopBar};
+use crate::views::{Coverage, Explore, Export, Live, LiveRegion, PinTray, Replay, ScenarioBar, TopBar};
 
 /// The whole page.
 #[component]
@@ -22,6 +22,7 @@ pub fn App() -> impl IntoView {
         <main id="answer" tabindex="-1">
             <Show when=move || on(Screen::Explore)><Explore/></Show>
             <Show when=move || on(Screen::Export)><Export/></Show>
+            <Show when=move || on(Screen::Replay)><Replay/></Show>
             <Show when=move || on(Screen::Live)><Live/></Show>
             <Show when=move || on(Screen::Coverage)><Coverage/></Show>
         </main>

@@ -15,11 +15,13 @@ use perf_data::Index;
 use crate::draw::palette::Palette;
 use crate::services::engine::{Engine, Phase};
 use crate::services::papers::Papers;
+use crate::services::replay::Replay;
 use crate::services::theme::{self, Theme};
 use crate::services::{location, packs, screen};
 use crate::view_model::export::Tab;
 use crate::view_model::fragment::{Fragment, Screen};
 use crate::view_model::key;
+use crate::view_model::replay::{self, Form};
 use crate::view_model::shown::{Shown, show};
 use crate::view_model::today::{Standing, Today, standing};
 
@@ -68,6 +70,8 @@ pub(crate) struct Page {
     pub(crate) options: RwSignal<Options>,
     /// Who writes manifests.
     pub(crate) papers: Papers,
+    /// Who replays traffic.
+    pub(crate) replay: Replay,
     /// Price of a GPU-hour, once typed.
     pub(crate) price: RwSignal<Option<f64>>,
     /// Configurations set aside.
@@ -98,6 +102,12 @@ fn tab_of(word: Option<&str>) -> Tab {
     word.and_then(Tab::from_word).unwrap_or_default()
 }
 
+/// The form of the replay that an address asks for.
+fn replay_of(fragment: &Fragment) -> Form {
+    let words = fragment.tab.as_deref().filter(|_| fragment.screen == Screen::Replay);
+    replay::read(words.unwrap_or_default())
+}
+
 /// The state of the page.
 pub(crate) fn use_page() -> Page {
     expect_context::<Page>()
@@ -113,6 +123,7 @@ impl Page {
         let first_paint =
             screen::take_markup("first-answer").filter(|_| parsed.scenario == Scenario::default());
         let scenario = RwSignal::new(parsed.scenario);
+        let replayed = replay_of(&fragment);
         let selected = RwSignal::new(fragment.point);
         let engine = Engine::start();
         let answer = engine.answer;
@@ -147,6 +158,7 @@ impl Page {
             tab: RwSignal::new(tab_of(fragment.tab.as_deref())),
             options: RwSignal::new(Options::default()),
             papers: Papers::new(),
+            replay: Replay::new(replayed),
             price: RwSignal::new(None),
             pins: RwSignal::new(Vec::new()),
             index: RwSignal::new(None),
@@ -250,8 +262,14 @@ impl Page {
 
     /// The tab of the screen, where it is not the first.
     fn tab_word(self) -> Option<String> {
-        let tab = self.tab.get();
-        (self.screen.get() == Screen::Export && tab != Tab::default()).then(|| tab.word().to_owned())
+        match self.screen.get() {
+            Screen::Export => {
+                let tab = self.tab.get();
+                (tab != Tab::default()).then(|| tab.word().to_owned())
+            }
+            Screen::Replay => self.replay.form.with(replay::write),
+            _ => None,
+        }
     }
 
     fn address_untracked(self) -> String {
@@ -311,6 +329,9 @@ impl Page {
         let (query, fragment) = location::read();
         let parsed = link::parse(&query);
         let fragment = Fragment::parse(&fragment);
+        if fragment.screen == Screen::Replay {
+            self.replay.form.set(replay_of(&fragment));
+        }
         self.notices.set(parsed.notices.iter().map(engine::text::notice).collect());
         self.edit(|now| *now = parsed.scenario);
         self.selected.set(fragment.point);

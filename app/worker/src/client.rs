@@ -77,6 +77,12 @@ impl Client {
         self.inner.perform(step.into_iter().collect());
     }
 
+    /// Asks for the step times of a deployment's workers under the latest search, which must have been answered.
+    pub fn speeds(&self, id: SearchId, candidate: Candidate) {
+        let step = self.inner.session.borrow().speeds(id, candidate);
+        self.inner.perform(step.into_iter().collect());
+    }
+
     /// Asks what the description of a model says; replaces any reading before it.
     pub fn read(&self, texts: Texts) {
         let steps = self.inner.session.borrow_mut().read(texts);

@@ -93,6 +93,7 @@ impl Host {
             }
             Request::Explain { id, candidate } => events.extend(self.explain(id, *candidate)),
             Request::Price { id, candidate } => events.extend(self.price(id, *candidate)),
+            Request::Speeds { id, candidate } => events.extend(self.speeds(id, *candidate)),
             Request::Cancel { id } => {
                 if self.job.as_ref().is_some_and(|job| job.id == id) {
                     self.job = None;
@@ -243,6 +244,13 @@ impl Host {
         let outcome = kept.searches.price(&candidate)?;
         let outcome = outcome.map(Box::new).map_err(|error| text::price_error(&error));
         Some(Event::Reply(Reply::Priced { id, candidate: Box::new(candidate), outcome }))
+    }
+
+    fn speeds(&self, id: SearchId, candidate: Candidate) -> Option<Event> {
+        let kept = self.kept.as_ref().filter(|kept| kept.answered == Some(id))?;
+        let outcome = kept.searches.speeds(&candidate)?;
+        let outcome = outcome.map(Box::new).map_err(|error| text::price_error(&error));
+        Some(Event::Reply(Reply::Speeds { id, candidate: Box::new(candidate), outcome }))
     }
 
     fn index_arrived(&mut self, bytes: &[u8], events: &mut Vec<Event>) {

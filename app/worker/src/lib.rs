@@ -7,6 +7,7 @@
 //! * [`client`]: the page's end in the browser.
 //! * [`inside`]: the worker's side of the browser.
 //! * [`papers`]: manifests, in a worker of their own.
+//! * [`replay`]: simulated runs and traces, in another.
 
 pub mod reading;
 pub mod protocol;
@@ -19,6 +20,7 @@ pub mod session;
 mod thread;
 pub mod client;
 pub mod papers;
+pub mod replay;
 pub mod inside;
 
 /// Identity of the code on both ends: the same sources give the same text.

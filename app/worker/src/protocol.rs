@@ -7,6 +7,7 @@ use engine::problem::{ScenarioError, Skipped};
 use engine::rows::Rows;
 use engine::scenario::{Place, Scenario};
 use engine::search::Priced;
+use engine::simulate::Fleets;
 use engine::text::{self, Message};
 use engine::view::Candidate;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,13 @@ pub enum Request {
     },
     /// Price a deployment under the last answered search; batches are limits.
     Price {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The deployment.
+        candidate: Box<Candidate>,
+    },
+    /// Tell what the steps of a deployment's workers cost, under the last answered search.
+    Speeds {
         /// The search it belongs to.
         id: SearchId,
         /// The deployment.
@@ -115,6 +123,15 @@ pub enum Reply {
         candidate: Box<Candidate>,
         /// The point, and batches that were cut to fit.
         outcome: Result<Box<Priced>, Message>,
+    },
+    /// Step times of a deployment's workers, or why there are none.
+    Speeds {
+        /// The search it belongs to.
+        id: SearchId,
+        /// The deployment asked for.
+        candidate: Box<Candidate>,
+        /// Its workers.
+        outcome: Result<Box<Fleets>, Message>,
     },
     /// What the description of a model says, or why that is not understood.
     Read {

@@ -5,6 +5,7 @@ pub mod client;
 mod unpack;
 
 use engine::cluster::{Decision, Sample, Slo};
+use engine::planner::PerRole;
 use engine::simulate::story::{self, Outline, Settings};
 use engine::simulate::trace::{Trace, TraceFacts};
 use engine::simulate::{Arrival, Fleets, Run, Summary, Traffic};
@@ -44,6 +45,8 @@ pub struct Job {
     pub crowd: Crowd,
     /// Who serves; none for the workers of the storm.
     pub fleets: Option<Fleets>,
+    /// How many of them at the beginning.
+    pub count: PerRole<u32>,
     /// Targets.
     pub slo: Slo,
     /// The rest.
@@ -210,10 +213,14 @@ impl Host {
                 faster(trace, speed)
             }
         };
-        let fleets = match job.fleets {
+        let mut fleets = match job.fleets {
             Some(fleets) => fleets,
-            None => story::storm().map_err(|error| text::replay::damaged(&error.to_string()))?.fleets,
+            None => story::storm_fleets().map_err(|error| text::replay::damaged(&error.to_string()))?,
         };
+        if let Some(prefill) = &mut fleets.prefill {
+            prefill.count = job.count.prefill;
+        }
+        fleets.decode.count = job.count.decode;
         let setup = job.settings.setup(traffic, fleets, job.slo);
         Run::new(setup).map_err(|error| text::replay::refused(&error))
     }
@@ -253,4 +260,3 @@ fn faster(trace: &Trace, speed: f64) -> Traffic {
     let row = |row: &Arrival| Arrival { at_ms: row.at_ms / speed, ..*row };
     Traffic::Trace(trace.rows.iter().map(row).collect())
 }
-

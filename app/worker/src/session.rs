@@ -110,6 +110,12 @@ impl Session {
         asked.then(|| Step::Post(Request::Price { id, candidate: Box::new(candidate) }))
     }
 
+    /// Asks for the step times of a deployment's workers under the answered search `id`.
+    pub fn speeds(&self, id: SearchId, candidate: Candidate) -> Option<Step> {
+        let asked = id == self.last_id && self.answered && self.worker == Worker::Ready;
+        asked.then(|| Step::Post(Request::Speeds { id, candidate: Box::new(candidate) }))
+    }
+
     /// Asks what the description of a model says; the answer to any earlier one is not awaited any more.
     pub fn read(&mut self, texts: Texts) -> Vec<Step> {
         self.last_reading = self.last_reading.wrapping_add(1);
@@ -169,7 +175,9 @@ impl Session {
                 }
                 vec![Step::Deliver(reply)]
             }
-            Reply::Priced { id, .. } if id == self.last_id && self.answered => vec![Step::Deliver(reply)],
+            Reply::Priced { id, .. } | Reply::Speeds { id, .. } if id == self.last_id && self.answered => {
+                vec![Step::Deliver(reply)]
+            }
             _ => Vec::new(),
         }
     }

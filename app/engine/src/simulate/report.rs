@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::Percentiles;
-use crate::cluster::{Decision, Sample};
+use crate::cluster::{Decision, Sample, Slo};
 
 /// Figures of a whole run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,4 +53,50 @@ pub struct Report {
     pub decisions: Vec<Decision>,
     /// Figures of the whole.
     pub summary: Summary,
+}
+
+/// Time that the SLO has to be kept to count as kept again, ms.
+const STANDS_MS: u64 = 60_000;
+
+/// How a run went, for telling it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// When a target was first missed.
+    pub missed_ms: Option<u64>,
+    /// When both were kept again, for a minute at least or to the end.
+    pub kept_ms: Option<u64>,
+    /// The first time that more workers were asked for.
+    pub first_up: Option<Decision>,
+    /// When these were taken back before they served.
+    pub cancelled_ms: Option<u64>,
+}
+
+impl Course {
+    /// The course of a run.
+    pub fn of(samples: &[Sample], decisions: &[Decision], slo: Slo) -> Self {
+        let over =
+            |value: Option<f64>, most: Option<f64>| matches!((value, most), (Some(v), Some(m)) if v > m);
+        let missed = |sample: &&Sample| over(sample.ttft_ms, slo.ttft_ms) || over(sample.itl_ms, slo.itl_ms);
+        let missed_ms = samples.iter().find(missed).map(|sample| sample.at_ms);
+        let mut kept_ms = None;
+        for sample in samples.iter().filter(|sample| missed_ms.is_some_and(|missed| sample.at_ms > missed)) {
+            let stands = kept_ms.is_some_and(|kept| sample.at_ms - kept >= STANDS_MS);
+            if missed(&sample) {
+                if stands {
+                    break;
+                }
+                kept_ms = None;
+            } else if sample.ttft_ms.is_some() {
+                kept_ms = kept_ms.or(Some(sample.at_ms));
+            }
+        }
+        let up = decisions.iter().position(|decision| decision.to > decision.from);
+        let first_up = up.map(|at| decisions[at].clone());
+        let waits = first_up.as_ref().filter(|up| up.ready_ms.is_none());
+        let cancelled_ms = waits.and_then(|up| {
+            let later = decisions.iter().skip_while(|decision| decision.at_ms <= up.at_ms);
+            later.filter(|later| later.role == up.role && later.cancels).map(|later| later.at_ms).next()
+        });
+        Self { missed_ms, kept_ms, first_up, cancelled_ms }
+    }
 }

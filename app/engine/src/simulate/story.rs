@@ -157,13 +157,11 @@ impl Settings {
     }
 }
 
-/// A run that can be told in one sentence.
+/// Everything about a run but its workers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
     /// Traffic.
     pub outline: Outline,
-    /// Workers.
-    pub fleets: Fleets,
     /// Targets.
     pub slo: Slo,
     /// The rest.
@@ -171,21 +169,15 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Its run.
-    pub fn setup(&self) -> Setup {
-        self.settings.setup(Traffic::Story(self.outline.story()), self.fleets.clone(), self.slo)
+    /// Its run on these workers.
+    pub fn setup(&self, fleets: Fleets) -> Setup {
+        self.settings.setup(Traffic::Story(self.outline.story()), fleets, self.slo)
     }
 }
 
-/// The airline storm: Qwen3-32B-FP8 on H100 SXM, one prefill and one decode worker in calm chat, when 200 travellers
-/// send their whole bookings at once and others keep coming for twelve minutes. Three GPUs are all there is.
-///
-/// Step times are those of the performance model for one GPU each (see NOTICE).
-///
-/// # Errors
-/// None, unless the embedded table is damaged.
-pub fn storm() -> Result<Preset, serde_json::Error> {
-    let fleets = serde_json::from_str(include_str!("storm.json"))?;
+/// The airline storm: calm chat, when 200 travellers send their whole bookings at once and others keep coming for twelve
+/// minutes. Three GPUs are all there is.
+pub fn storm() -> Preset {
     let outline = Outline {
         kind: Kind::Storm,
         busy_minutes: 12.0,
@@ -215,5 +207,14 @@ pub fn storm() -> Result<Preset, serde_json::Error> {
         hit_rate: 0.0,
         seed: 1,
     };
-    Ok(Preset { outline, fleets, slo: Slo { ttft_ms: Some(500.0), itl_ms: Some(30.0) }, settings })
+    Preset { outline, slo: Slo { ttft_ms: Some(500.0), itl_ms: Some(30.0) }, settings }
+}
+
+/// The workers of the storm: Qwen3-32B-FP8 on H100 SXM with TensorRT-LLM, one for prefill and one for decode, each on one
+/// GPU, with the step times of the performance model (see NOTICE).
+///
+/// # Errors
+/// None, unless the embedded table is damaged.
+pub fn storm_fleets() -> Result<Fleets, serde_json::Error> {
+    serde_json::from_str(include_str!("storm.json"))
 }

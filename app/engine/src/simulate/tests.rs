@@ -268,8 +268,8 @@ fn setups_that_make_no_sense_are_refused() {
 /// 1P + 1D → 2P + 1D: asked for when the crowd comes, there three minutes later, and the SLO holds again.
 #[test]
 fn the_storm_needs_a_second_prefill_worker_and_gets_it() {
-    let storm = story::storm().unwrap();
-    let report = run(storm.setup());
+    let storm = story::storm();
+    let report = run(storm.setup(story::storm_fleets().unwrap()));
     assert_eq!(seconds(&report), [(125, 1, 2, false), (900, 2, 1, false)]);
     let up = &report.decisions[0];
     assert_eq!((up.reason.as_deref(), up.ready_ms), (Some("scale_up"), Some(305_000)));
@@ -279,13 +279,20 @@ fn the_storm_needs_a_second_prefill_worker_and_gets_it() {
         within.filter_map(|sample| sample.ttft_ms)
     };
     assert!(ttft(0, 122).all(|ms| ms < 100.0), "calm");
-    assert!(ttft(135, 400).all(|ms| ms > 500.0), "the SLO is missed from the burst until the backlog is gone");
+    assert!(
+        ttft(135, 400).all(|ms| ms > 500.0),
+        "the SLO is missed from the burst until the backlog is gone"
+    );
     let held = ttft(420, 840).filter(|&ms| ms <= 500.0).count() as f64 / ttft(420, 840).count() as f64;
     assert!(held > 0.98, "and kept again while the crowd still comes: {held}");
+    let course = Course::of(&report.samples, &report.decisions, report_slo());
+    assert!(course.missed_ms.is_some_and(|at| (122_000..130_000).contains(&at)), "{course:?}");
+    assert!(course.kept_ms.is_some_and(|at| (400_000..420_000).contains(&at)), "{course:?}");
+    assert_eq!((course.first_up.as_ref(), course.cancelled_ms), (Some(up), None));
     // Without the planner it never is.
     let mut fixed = storm;
     fixed.settings.planner = None;
-    let fixed = run(fixed.setup());
+    let fixed = run(fixed.setup(story::storm_fleets().unwrap()));
     assert!(fixed.decisions.is_empty() && fixed.summary.met < report.summary.met / 2);
     let late = fixed.samples.iter().filter(|sample| (420..840).contains(&(sample.at_ms / 1000)));
     assert!(late.filter_map(|sample| sample.ttft_ms).all(|ms| ms > 500.0));
@@ -294,11 +301,18 @@ fn the_storm_needs_a_second_prefill_worker_and_gets_it() {
 /// A burst that is shorter than the start of a worker is over before help comes.
 #[test]
 fn a_short_storm_is_over_before_the_second_worker_serves() {
-    let mut storm = story::storm().unwrap();
+    let mut storm = story::storm();
     storm.outline.kind = story::Kind::Burst;
-    let report = run(storm.setup());
+    let report = run(storm.setup(story::storm_fleets().unwrap()));
     assert!(report.decisions[0].to == 2 && report.decisions[0].ready_ms.is_none(), "{:?}", report.decisions);
     assert!(report.decisions[1].cancels);
+    let course = Course::of(&report.samples, &report.decisions, report_slo());
+    assert_eq!(course.cancelled_ms, Some(report.decisions[1].at_ms));
+    assert!(course.kept_ms.is_some());
+}
+
+fn report_slo() -> Slo {
+    Slo { ttft_ms: Some(500.0), itl_ms: Some(30.0) }
 }
 
 proptest::proptest! {

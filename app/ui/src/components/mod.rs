@@ -2,6 +2,7 @@
 
 mod combobox;
 mod copy_button;
+mod decisions;
 mod drop_panel;
 mod message;
 mod number_field;
@@ -12,6 +13,7 @@ mod timeline;
 
 pub(crate) use combobox::Combobox;
 pub(crate) use copy_button::CopyButton;
+pub(crate) use decisions::DecisionTable;
 pub(crate) use drop_panel::{ChooseFiles, DropPanel};
 pub(crate) use message::MessageBox;
 pub(crate) use number_field::NumberField;

@@ -6,6 +6,7 @@ use engine::explain::Explanation;
 use engine::problem::ScenarioError;
 use engine::scenario::Scenario;
 use engine::search::Priced;
+use engine::simulate::Fleets;
 use engine::text::{self, Message};
 use engine::view::Candidate;
 use gloo::timers::callback::Timeout;
@@ -87,6 +88,8 @@ pub(crate) struct Engine {
     pub(crate) reading: RwSignal<Option<Result<Reading, Message>>>,
     /// The last deployment that was priced, or why it has no figures.
     pub(crate) priced: RwSignal<Option<(Candidate, Result<Priced, Message>)>>,
+    /// Step times of the last deployment asked about, or why it has none.
+    pub(crate) speeds: RwSignal<Option<(Candidate, Result<Fleets, Message>)>>,
     client: StoredValue<Option<Client>, LocalStorage>,
     asked: StoredValue<Option<(SearchId, Scenario)>>,
     resting: StoredValue<Option<Timeout>, LocalStorage>,
@@ -101,6 +104,7 @@ impl Engine {
             explained: RwSignal::new(None),
             reading: RwSignal::new(None),
             priced: RwSignal::new(None),
+            speeds: RwSignal::new(None),
             client: StoredValue::new_local(None),
             asked: StoredValue::new(None),
             resting: StoredValue::new_local(None),
@@ -166,6 +170,14 @@ impl Engine {
         }
     }
 
+    /// Asks what the steps of a deployment's workers cost; only a finished search can tell.
+    pub(crate) fn ask_speeds(self, candidate: Candidate) {
+        let id = self.asked.with_value(|asked| asked.as_ref().map(|(id, _)| *id));
+        if let (Some(id), Some(client)) = (id, self.client.with_value(Option::clone)) {
+            client.speeds(id, candidate);
+        }
+    }
+
     /// Asks what the description of a model says.
     pub(crate) fn read(self, config: Option<String>, quant: Option<String>) {
         match (config, self.client.with_value(Option::clone)) {
@@ -191,6 +203,9 @@ impl Engine {
             Reply::Read { reading, .. } => self.reading.set(Some(reading.map(|reading| *reading))),
             Reply::Priced { candidate, outcome, .. } => {
                 self.priced.set(Some((*candidate, outcome.map(|priced| *priced))));
+            }
+            Reply::Speeds { candidate, outcome, .. } => {
+                self.speeds.set(Some((*candidate, outcome.map(|fleets| *fleets))));
             }
             Reply::Explained { candidate, explanation, .. } => {
                 self.explained.set(Some((*candidate, explanation)));

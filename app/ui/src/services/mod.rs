@@ -8,6 +8,7 @@ pub(crate) mod live;
 pub(crate) mod location;
 pub(crate) mod packs;
 pub(crate) mod papers;
+pub(crate) mod replay;
 pub(crate) mod screen;
 pub(crate) mod surface;
 pub(crate) mod theme;

@@ -8,6 +8,8 @@ pub enum Screen {
     Explore,
     /// The manifest.
     Export,
+    /// Traffic replayed under the planner.
+    Replay,
     /// The running cluster.
     Live,
     /// Which models answer where.
@@ -16,13 +18,14 @@ pub enum Screen {
 
 impl Screen {
     /// Screens in the order of their tabs.
-    pub const ALL: [Self; 4] = [Self::Explore, Self::Export, Self::Live, Self::Coverage];
+    pub const ALL: [Self; 5] = [Self::Explore, Self::Export, Self::Replay, Self::Live, Self::Coverage];
 
     /// Name of the tab.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Explore => "Explore",
             Self::Export => "Export",
+            Self::Replay => "Replay",
             Self::Live => "Live",
             Self::Coverage => "Coverage",
         }
@@ -33,6 +36,7 @@ impl Screen {
         match self {
             Self::Explore => "explore",
             Self::Export => "export",
+            Self::Replay => "replay",
             Self::Live => "live",
             Self::Coverage => "coverage",
         }

@@ -206,13 +206,13 @@ pub struct LogRow {
 }
 
 /// Decisions, newest first.
-pub fn log(decisions: &[Decision], status: &ClusterStatus, clock: Clock) -> Vec<LogRow> {
+pub fn log(decisions: &[Decision], slo: Slo, clock: Clock) -> Vec<LogRow> {
     let row = |decision: &Decision| LogRow {
         at_ms: decision.at_ms,
         time: clock.exact(decision.at_ms),
         what: planner::decision_title(decision),
         by: planner::decision_by(decision),
-        why: planner::decision_why(decision, status.slo),
+        why: planner::decision_why(decision, slo),
         ready: planner::decision_ready(decision).unwrap_or_else(|| NONE.to_owned()),
     };
     decisions.iter().rev().take(engine::cluster::DECISIONS).map(row).collect()

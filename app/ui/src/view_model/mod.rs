@@ -15,6 +15,7 @@ pub mod strip;
 pub mod best;
 pub mod table;
 pub mod fragment;
+pub mod replay;
 pub mod shown;
 pub mod today;
 pub mod export;

@@ -121,7 +121,7 @@ fn pools_say_what_is_not_ready_first() {
 
 #[test]
 fn the_log_is_newest_first() {
-    let rows = log(&[decision(65_000), decision(90_000)], &status(120_000), Clock::Elapsed);
+    let rows = log(&[decision(65_000), decision(90_000)], status(120_000).slo, Clock::Elapsed);
     assert_eq!(rows.iter().map(|row| row.time.as_str()).collect::<Vec<_>>(), ["1:30", "1:05"]);
     assert_eq!(
         (rows[0].what.as_str(), rows[0].by, rows[0].ready.as_str()),

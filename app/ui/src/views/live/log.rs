@@ -14,8 +14,10 @@ pub(super) fn Log(
     let live = here.live;
     let clock = move || live.data.with_untracked(|data| data.clock);
     let rows = Memo::new(move |_| {
-        here.status(|status| live.data.with_untracked(|data| log(&data.run.decisions, status, data.clock)))
-            .unwrap_or_default()
+        here.status(|status| {
+            live.data.with_untracked(|data| log(&data.run.decisions, status.slo, data.clock))
+        })
+        .unwrap_or_default()
     });
     let reported = Memo::new(move |_| here.status(|status| events(status, clock())).unwrap_or_default());
     let row = move |LogRow { at_ms, time, what, by, why, ready }: LogRow| {
