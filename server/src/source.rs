@@ -4,12 +4,17 @@
 //! does not know stays `None` or empty. It never gives up and never sleeps after an error; `crate::hub` asks again
 //! with growing pauses, keeps what was known and lets it age.
 
+pub mod prometheus;
+pub mod simulated;
+
 use std::fmt;
 use std::time::Duration;
 
 use engine::cluster::{ClusterStatus, Sample, SourceKind, Trouble};
 
 /// A source of figures. Dropping the future of `next` must lose nothing but time.
+///
+/// One that has no news says so by telling the same again, at least every half minute: silence counts as a failure.
 pub trait PlannerSource: Send + 'static {
     /// Which kind it is.
     const KIND: SourceKind;

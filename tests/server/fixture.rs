@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use server::{AppState, app};
+use server::{Access, AppState, Clock, Hub, app};
 use tower::ServiceExt as _;
 
 /// Source of the fixture's page: one inline script, one inline style.
@@ -61,7 +61,7 @@ impl Site {
     }
 
     pub(crate) fn state(&self) -> AppState {
-        AppState::new(self.path())
+        AppState::new(self.path(), Hub::new(Clock::System), Access::Loopback)
     }
 
     /// The answer of the whole service to one request.
