@@ -67,13 +67,13 @@ impl Collector for Sources {
         let snapshots = ConstCounter::new(published.snapshot.seq);
         snapshots.encode(encoder.encode_descriptor(
             "snapshots",
-            "Snapshots made",
+            "Snapshots made.",
             None,
             prometheus_client::metrics::MetricType::Counter,
         )?)?;
         let gauge = prometheus_client::metrics::MetricType::Gauge;
         let mut states =
-            encoder.encode_descriptor("source_health", "1 for how a source fares", None, gauge)?;
+            encoder.encode_descriptor("source_health", "1 for how a source fares.", None, gauge)?;
         for source in &published.snapshot.sources {
             for health in [Health::Starting, Health::Live, Health::Stale, Health::Down] {
                 let labels = [("source", kind(source.kind)), ("health", state(health))];
@@ -84,7 +84,7 @@ impl Collector for Sources {
         let gauge = prometheus_client::metrics::MetricType::Gauge;
         let mut ages = encoder.encode_descriptor(
             "source_age_seconds",
-            "Time since a source last answered",
+            "Time since a source last answered.",
             None,
             gauge,
         )?;
