@@ -67,21 +67,17 @@ pub(crate) fn status(now_ms: u64, requests_per_sec: f64, desired: u32) -> Cluste
     }
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 fn full_pool() -> Pool {
     let worker = Worker {
         name: "prefill-0".to_owned(),
         state: WorkerState::Starting,
         since_ms: Some(1),
         start_ms: Some(2),
-        why: some("ContainerCreating"),
+        why: Some("ContainerCreating".into()),
     };
     Pool {
         role: Role::Prefill,
-        name: some("prefill"),
+        name: Some("prefill".into()),
         count: Count {
             desired: Some(3),
             scheduled: Some(2),
@@ -107,7 +103,7 @@ pub(crate) fn full_decision() -> Decision {
         to: 2,
         ready: Some(1),
         by: Loop::Load,
-        reason: some("scale_up"),
+        reason: Some("scale_up".into()),
         estimated: Latency { ttft_ms: Some(1.0), itl_ms: Some(2.0) },
         cancels: false,
         ready_ms: Some(9),
@@ -129,19 +125,23 @@ pub(crate) fn full_status() -> ClusterStatus {
         now_ms: 10,
         simulated: Some(Simulated { speed: 20.0, length_ms: 1_000, round: 1 }),
         deployment: Deployment {
-            name: some("airline"),
-            namespace: some("serving"),
-            model: some("m"),
-            system: some("h200_sxm"),
-            state: some("pending"),
+            name: Some("airline".into()),
+            namespace: Some("serving".into()),
+            model: Some("m".into()),
+            system: Some("h200_sxm".into()),
+            state: Some("pending".into()),
             ready: Some(Condition {
                 status: "False".to_owned(),
-                reason: some("pods_not_ready"),
-                message: some("…"),
+                reason: Some("pods_not_ready".into()),
+                message: Some("…".into()),
                 since_ms: Some(3),
             }),
-            rollout: some("InProgress"),
-            request: Some(Request { name: "r".to_owned(), phase: some("Ready"), profiling: some("Done") }),
+            rollout: Some("InProgress".into()),
+            request: Some(Request {
+                name: "r".to_owned(),
+                phase: Some("Ready".into()),
+                profiling: Some("Done".into()),
+            }),
             observed: Some(true),
         },
         slo: Slo { ttft_ms: Some(500.0), itl_ms: Some(30.0) },
@@ -152,10 +152,10 @@ pub(crate) fn full_status() -> ClusterStatus {
         estimated: Latency { ttft_ms: Some(1.0), itl_ms: Some(2.0) },
         attainment: Some(0.9),
         planner: PlannerSays {
-            load: some("scale_up"),
-            load_prefill: some("scale_up"),
-            load_decode: some("no_change"),
-            throughput: some("disabled"),
+            load: Some("scale_up".into()),
+            load_prefill: Some("scale_up".into()),
+            load_decode: Some("no_change".into()),
+            throughput: Some("disabled".into()),
             at_ms: Some(9),
             gpu_hours: Some(1.5),
         },

@@ -23,7 +23,8 @@ const MEANS: [(&str, &str); 4] = [
     ("osl", "output_sequence_tokens"),
 ];
 
-const GAUGES: &str = "num_prefill_replicas|num_decode_replicas|predicted_num_prefill_replicas|\
+const GAUGES: &str = "observed_requests_per_second|observed_ttft_ms|observed_itl_ms|\
+    observed_input_sequence_tokens|observed_output_sequence_tokens|num_prefill_replicas|num_decode_replicas|predicted_num_prefill_replicas|\
     predicted_num_decode_replicas|predicted_requests_per_second|predicted_input_sequence_tokens|\
     predicted_output_sequence_tokens|sla_target_ttft_ms|sla_target_itl_ms|estimated_ttft_ms|estimated_itl_ms|\
     engine_prefill_capacity_requests_per_second|engine_decode_capacity_requests_per_second|\

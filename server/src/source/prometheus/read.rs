@@ -92,6 +92,24 @@ impl Figures<'_> {
     }
 
     fn observed(&self, window: Duration) -> Traffic {
+        let measured = self.measured(window);
+        if measured.requests_per_sec.is_some() { measured } else { self.observed_by_planner() }
+    }
+
+    /// Where neither frontends nor routers are scraped: what the planner saw last. Its gauges are 0 until then.
+    fn observed_by_planner(&self) -> Traffic {
+        Traffic {
+            requests_per_sec: self.positive("observed_requests_per_second"),
+            isl: self.positive("observed_input_sequence_tokens"),
+            osl: self.positive("observed_output_sequence_tokens"),
+            ttft_ms: self.positive("observed_ttft_ms"),
+            itl_ms: self.positive("observed_itl_ms"),
+            kv_hit_rate: self.mean("hit"),
+            in_flight: self.sum("active").or_else(|| self.sum("inflight")),
+        }
+    }
+
+    fn measured(&self, window: Duration) -> Traffic {
         let started = self.sum("started").or_else(|| self.sum("completed"));
         let router = started.is_none();
         let mean = |figure: &str| {
@@ -224,4 +242,108 @@ pub(crate) fn lacks(status: &ClusterStatus) -> Option<Trouble> {
         (true, false) => ask::TRAFFIC_SIGN,
     };
     Some(Trouble::Empty { what: what.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::which::{Wanted, choose};
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(100);
+
+    fn read(rows: &[(&str, f64)]) -> ClusterStatus {
+        let series: Vec<Series> = rows
+            .iter()
+            .map(|(figure, value)| {
+                let (figure, label) = figure.split_once(' ').unwrap_or((figure, "namespace=a"));
+                let (name, text) = label.split_once('=').unwrap();
+                let labels = [(ask::FIGURE, figure), ("dynamo_namespace", "a-b"), (name, text)];
+                let labels: BTreeMap<String, String> =
+                    labels.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+                Series { labels, points: vec![(7_000, *value)] }
+            })
+            .collect();
+        let rows: Vec<Row<'_>> = series.iter().flat_map(Row::all).collect();
+        let which = choose(&rows, &Wanted::default()).unwrap();
+        status(&rows, &which, WINDOW)
+    }
+
+    #[test]
+    fn sums_are_divided_and_nothing_counted_is_nothing_known() {
+        let two = [("started", 30.0), ("ttft_sum model=m", 8.0), ("ttft_count model=m", 10.0)];
+        let more =
+            [("ttft_sum model=n", 4.0), ("ttft_count model=n", 30.0), ("itl_sum", 0.0), ("itl_count", 0.0)];
+        let observed = read(&[&two[..], &more].concat()).observed;
+        assert_eq!((observed.requests_per_sec, observed.ttft_ms), (Some(0.3), Some(300.0)));
+        assert_eq!((observed.itl_ms, observed.isl, observed.kv_hit_rate), (None, None, None));
+        assert_eq!(
+            read(&[("started", 0.0)]).observed.requests_per_sec,
+            Some(0.0),
+            "idle is known to be idle"
+        );
+    }
+
+    #[test]
+    fn the_router_stands_in_for_frontends_and_the_planner_for_both() {
+        let router = [("router_started", 50.0), ("router_isl_sum", 90.0), ("router_isl_count", 3.0)];
+        let planner =
+            [("observed_requests_per_second", 4.0), ("observed_ttft_ms", 210.0), ("observed_itl_ms", 0.0)];
+        let of = |rows: &[(&str, f64)]| {
+            let observed = read(rows).observed;
+            (observed.requests_per_sec, observed.isl, observed.ttft_ms, observed.itl_ms)
+        };
+        assert_eq!(of(&[&router[..], &planner].concat()), (Some(0.5), Some(30.0), None, None));
+        assert_eq!(of(&planner), (Some(4.0), None, Some(210.0), None));
+        let completed = [("completed", 20.0)];
+        assert_eq!(of(&[&router[..], &completed].concat()).0, Some(0.2));
+    }
+
+    #[test]
+    fn gauges_that_were_never_set_are_unknown() {
+        let fresh = [
+            ("num_prefill_replicas", 0.0),
+            ("num_decode_replicas", 2.0),
+            ("predicted_num_prefill_replicas", 0.0),
+            ("predicted_num_decode_replicas", 0.0),
+            ("predicted_requests_per_second", 0.0),
+            ("sla_target_ttft_ms", 0.0),
+            ("estimated_ttft_ms", 0.0),
+            ("engine_decode_capacity_requests_per_second", 0.0),
+            ("engine_queued_prefill_tokens", 5.0),
+        ];
+        let status = read(&fresh);
+        assert_eq!(status.pools.len(), 1, "no prefill workers, no pool of them");
+        let decode = &status.pools[0];
+        assert_eq!((decode.role, decode.count.desired, decode.count.ready), (Role::Decode, None, Some(2)));
+        assert_eq!((decode.capacity_per_sec, decode.queued_tokens), (None, Some(5.0)));
+        assert_eq!((status.slo.ttft_ms, status.estimated.ttft_ms), (None, None));
+        assert_eq!(status.predicted.requests_per_sec, None);
+    }
+
+    #[test]
+    fn words_are_the_planners_own() {
+        let load = format!("x {}=scale_up", ask::LOAD);
+        let idle = format!("x {}=no_traffic_data", ask::THROUGHPUT);
+        let status = read(&[(&load, 1.0), (&idle, 1.0), ("predicted_requests_per_second", 0.0)]);
+        assert_eq!(status.planner.load.as_deref(), Some("scale_up"));
+        assert_eq!(status.planner.throughput.as_deref(), Some("no_traffic_data"));
+        assert_eq!(status.predicted.requests_per_sec, Some(0.0), "the loop runs and expects nobody");
+        let unset = format!("x {}=unset", ask::LOAD);
+        assert_eq!(read(&[(&unset, 1.0)]).planner.load, None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let planner = ("planner_at", 6.0);
+        let traffic = ("traffic_at", 6.5);
+        let lack = |rows: &[(&str, f64)]| lacks(&read(rows));
+        assert_eq!(lack(&[planner, traffic]), None);
+        for (rows, sign) in [([planner], ask::TRAFFIC_SIGN), ([traffic], ask::PLANNER_SIGN)] {
+            assert_eq!(lack(&rows), Some(Trouble::Empty { what: sign.to_owned() }));
+        }
+        let signals = read(&[planner, traffic]).signals;
+        assert_eq!(signals.iter().map(|signal| signal.at_ms).collect::<Vec<_>>(), [6_500, 6_000, 6_000]);
+    }
 }
