@@ -28,23 +28,25 @@ fn drive(hub: &Hub, source: impl PlannerSource) {
 }
 
 fn prometheus(config: &Config) -> Result<Prometheus, StartError> {
-    let flag = "--prometheus-url";
     let Some(url) = config.prometheus_url.clone() else {
-        return Err(StartError::Source { why: "Prometheus has no address".to_owned(), flag });
+        return Err(StartError::Source(
+            "Prometheus has no address. Name it with --prometheus-url.".to_owned(),
+        ));
     };
-    Prometheus::new(Settings {
+    let settings = Settings {
         url,
         token_file: config.prometheus_token_file.clone(),
         ca: config.prometheus_ca.clone(),
         namespace: config.namespace.clone(),
         deployment: config.deployment.clone(),
         window: config.window,
+    };
+    Prometheus::new(settings).map_err(|why| {
+        StartError::Source(format!("Prometheus cannot be asked: {why}. Check --prometheus-ca."))
     })
-    .map_err(|why| StartError::Source { why, flag: "--prometheus-ca" })
 }
 
-/// Kubernetes.
 fn kubernetes(_config: &Config, _hub: &Hub) -> Result<(), StartError> {
-    let why = "this build has no source for Kubernetes".to_owned();
-    Err(StartError::Source { why, flag: "--source" })
+    let why = "This build cannot ask Kubernetes. Use --source prometheus.";
+    Err(StartError::Source(why.to_owned()))
 }

@@ -51,14 +51,9 @@ pub enum StartError {
     /// The token file is of no use.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// A source cannot even be set up.
-    #[error("The live status cannot be read: {why}. Check {flag}.")]
-    Source {
-        /// What is wrong.
-        why: String,
-        /// Where it was said.
-        flag: &'static str,
-    },
+    /// A source of live status cannot even be set up. What is wrong and what to do, in a sentence.
+    #[error("{0}")]
+    Source(String),
     /// The service ended by itself.
     #[error("The server stopped: {0}.")]
     Serve(#[source] io::Error),
