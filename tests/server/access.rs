@@ -118,8 +118,11 @@ async fn a_session_stands_in_for_the_token_until_the_token_changes() {
     let cookie = begun.header("set-cookie").to_owned();
     assert!(cookie.ends_with("; Path=/api; HttpOnly; SameSite=Strict"), "{cookie}");
     assert!(!cookie.contains(TOKEN), "the cookie is not the token");
-    let https = closed.post(&body, &[("x-forwarded-proto", "https")]).await;
-    assert!(https.header("set-cookie").ends_with("; SameSite=Strict; Secure"));
+    for (scheme, secure) in [("https", true), ("HTTPS, http", true), ("http", false), ("http, https", false)]
+    {
+        let begun = closed.post(&body, &[("x-forwarded-proto", scheme)]).await;
+        assert_eq!(begun.header("set-cookie").ends_with("; SameSite=Strict; Secure"), secure, "{scheme}");
+    }
 
     let pair = cookie.split(';').next().unwrap();
     let cookies = format!("a=b; {pair}; c=d");

@@ -149,7 +149,9 @@ pub(crate) async fn end(headers: HeaderMap) -> Response {
 }
 
 fn cookie(value: &str, headers: &HeaderMap) -> String {
-    let https = headers.get(FORWARDED).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    // Of several proxies the first one is what the browser spoke to.
+    let scheme = headers.get(FORWARDED).and_then(|schemes| schemes.to_str().ok()?.split(',').next());
+    let https = scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
     let secure = if https { "; Secure" } else { "" };
     format!("{COOKIE_NAME}={value}; Path=/api; HttpOnly; SameSite=Strict{secure}")
 }
