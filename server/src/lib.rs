@@ -1,38 +1,50 @@
 //! Serves the built page: compressed files, long caches for files whose name holds their hash, and
-//! the security headers of a page that runs no foreign code.
+//! the security headers of a page that runs no foreign code. Tells what a running cluster does.
 //!
 //! `app` is the whole service without a socket, so tests can call it in process; `run` puts it
 //! behind a listener and ends it in time.
 
+mod api;
 pub mod config;
 mod headers;
+pub mod hub;
+pub mod live;
 mod policy;
 mod site;
+pub mod source;
 mod start;
+mod token;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-pub use config::{Config, LogFormat};
+pub use api::access::Access;
+pub use config::{Config, LogFormat, SourceChoice};
+pub use hub::{Clock, Hub};
 pub use site::AppState;
 pub use start::{StartError, bind, run};
+pub use token::{TokenError, TokenFile};
 
 /// Longest time one request may take until its answer begins.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The service: `/healthz`, `/readyz`, and the files of the site for every other path.
+/// The service: the live status below `/api`, `/metrics`, `/healthz`, `/readyz`, and the files of the site for every
+/// other path.
 pub fn app(state: AppState) -> Router {
     Router::new()
+        .merge(api::routes(&state))
         .route("/healthz", get(site::healthz))
         .route("/readyz", get(site::readyz))
         .fallback(site::serve)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(axum::middleware::from_fn_with_state(state.clone(), headers::add))
+        .layer(from_fn_with_state(state.clone(), headers::add))
+        .layer(from_fn_with_state(state.clone(), api::metrics::count))
         .layer(TraceLayer::new_for_http())
         .with_state(state)
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
-use server::{AppState, Config, LogFormat, StartError, bind, run};
+use server::{Access, AppState, Clock, Config, Hub, LogFormat, StartError, TokenFile, bind, live, run};
 use tracing::warn;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -23,10 +24,16 @@ async fn main() -> ExitCode {
 
 async fn start(config: Config) -> Result<(), StartError> {
     init_log(&config)?;
-    let listener = bind(config.listen).await?;
+    let access = match config.token_file.clone() {
+        Some(path) => Access::Token(Arc::new(TokenFile::open(path).await?)),
+        None => Access::Loopback,
+    };
+    let hub = Hub::new(Clock::System);
+    let listener = bind(config.listen, &access).await?;
     let address =
         listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
-    let state = AppState::new(config.site);
+    live::start(&config, &hub)?;
+    let state = AppState::new(config.site, hub, access);
     if let Some(message) = state.missing() {
         warn!("{message}");
     }

@@ -14,12 +14,18 @@ use tower::ServiceExt as _;
 use tower_http::services::ServeDir;
 use tracing::warn;
 
+use crate::api::access::Access;
+use crate::api::metrics::Metrics;
+use crate::hub::Hub;
 use crate::policy::content_security_policy;
 
-/// What the service needs: the folder of the site and the policy of its page.
+/// What the service needs: the site and the policy of its page, the live status and who may read it.
 #[derive(Debug, Clone)]
 pub struct AppState {
     site: Arc<Site>,
+    hub: Hub,
+    access: Access,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -37,13 +43,26 @@ struct PagePolicy {
 }
 
 impl AppState {
-    /// Serves the site in this folder. The folder may still be empty.
-    pub fn new(site: impl Into<PathBuf>) -> Self {
+    /// Serves the site in this folder, which may still be empty, and what the hub knows to those who may know.
+    pub fn new(site: impl Into<PathBuf>, hub: Hub, access: Access) -> Self {
         let root = site.into();
         let files =
             ServeDir::new(&root).precompressed_br().precompressed_gzip().redirect_to_trailing_slash(false);
         let policy = RwLock::new(PagePolicy { page: None, value: policy_header("") });
-        Self { site: Arc::new(Site { root, files, policy }) }
+        let metrics = Arc::new(Metrics::new(&hub));
+        Self { site: Arc::new(Site { root, files, policy }), hub, access, metrics }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Why the page cannot be served, or `None` when it can.

@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use crate::api::access::Access;
 use crate::site::AppState;
+use crate::token::TokenError;
 
 /// Time that open requests get to finish after the service was told to stop.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -20,7 +22,7 @@ const GRACE: Duration = Duration::from_millis(1500);
 pub enum StartError {
     /// The address is reachable by others.
     #[error(
-        "{0} can be reached from other machines. Without a token only loopback addresses are allowed: use --listen 127.0.0.1:{port}.",
+        "{0} can be reached from other machines. Without a token only loopback addresses are allowed: use --listen 127.0.0.1:{port}, or name a file with a token: --token-file FILE.",
         port = .0.port()
     )]
     NotLoopback(SocketAddr),
@@ -46,6 +48,12 @@ pub enum StartError {
         /// What is wrong with them.
         why: String,
     },
+    /// The token file is of no use.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A source of live status cannot even be set up. What is wrong and what to do, in a sentence.
+    #[error("{0}")]
+    Source(String),
     /// The service ended by itself.
     #[error("The server stopped: {0}.")]
     Serve(#[source] io::Error),
@@ -55,9 +63,9 @@ fn next_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8081))
 }
 
-/// Opens the port. Addresses that other machines can reach are refused.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    if !address.ip().to_canonical().is_loopback() {
+/// Opens the port. Addresses that other machines can reach are refused unless a token is asked for.
+pub async fn bind(address: SocketAddr, access: &Access) -> Result<TcpListener, StartError> {
+    if matches!(access, Access::Loopback) && !address.ip().to_canonical().is_loopback() {
         return Err(StartError::NotLoopback(address));
     }
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
@@ -73,6 +81,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let (stop, stopped) = oneshot::channel::<()>();
+    // An event stream never ends by itself.
+    let streams = state.hub().stop_token();
     let service = axum::serve(listener, crate::app(state)).with_graceful_shutdown(async move {
         // An error means that the sender is gone, which ends the service as well.
         let _ = stopped.await;
@@ -80,6 +90,7 @@ pub async fn run(
     let deadline = async {
         shutdown.await;
         info!("stopping");
+        streams.cancel();
         drop(stop);
         tokio::time::sleep(GRACE).await;
     };

@@ -81,4 +81,14 @@ fn what_is_wrong_is_said_in_words() {
 
     let message = refused(program("127.0.0.1:0").args(["--log", "server=loud"]));
     assert!(message.contains("server=loud") && message.contains("info"), "{message}");
+
+    let ca = ["--source", "prometheus", "--prometheus-url", "https://p:1", "--prometheus-ca", "/no/such/ca"];
+    let message = refused(program("127.0.0.1:0").args(ca));
+    assert!(message.contains("/no/such/ca") && message.contains("--prometheus-ca"), "{message}");
+
+    let message = refused(program("127.0.0.1:0").args(["--source", "prometheus"]));
+    assert!(message.contains("--prometheus-url"), "{message}");
+
+    let message = refused(program("0.0.0.0:0").args(["--token-file", "/no/such/token"]));
+    assert!(message.contains("/no/such/token") && message.contains("--token-file"), "{message}");
 }

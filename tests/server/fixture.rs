@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use server::{AppState, app};
+use axum::response::Response;
+use server::{Access, AppState, Clock, Hub, app};
 use tower::ServiceExt as _;
 
 /// Source of the fixture's page: one inline script, one inline style.
@@ -61,7 +62,7 @@ impl Site {
     }
 
     pub(crate) fn state(&self) -> AppState {
-        AppState::new(self.path())
+        AppState::new(self.path(), Hub::new(Clock::System), Access::Loopback)
     }
 
     /// The answer of the whole service to one request.
@@ -110,7 +111,10 @@ pub(crate) async fn answer(state: AppState, method: Method, path: &str, headers:
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = app(state).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    read(app(state).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()).await
+}
+
+pub(crate) async fn read(response: Response) -> Answer {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use server::{StartError, bind, run};
+use server::{Access, StartError, bind, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ fn any_port() -> SocketAddr {
 #[tokio::test]
 async fn a_real_browser_connection_gets_the_page_and_the_server_ends() {
     let site = Site::built("port");
-    let listener = bind(any_port()).await.unwrap();
+    let listener = bind(any_port(), &Access::Loopback).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(run(listener, site.state(), async {
@@ -40,9 +40,9 @@ async fn a_real_browser_connection_gets_the_page_and_the_server_ends() {
 
 #[tokio::test]
 async fn a_taken_port_is_named_and_another_one_suggested() {
-    let first = bind(any_port()).await.unwrap();
+    let first = bind(any_port(), &Access::Loopback).await.unwrap();
     let address = first.local_addr().unwrap();
-    let error = bind(address).await.unwrap_err();
+    let error = bind(address, &Access::Loopback).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, StartError::PortTaken(at) if at == address), "{message}");
     assert!(message.contains(&format!("Port {} of 127.0.0.1 is taken", address.port())), "{message}");
@@ -54,13 +54,13 @@ async fn a_taken_port_is_named_and_another_one_suggested() {
 #[tokio::test]
 async fn addresses_that_others_can_reach_are_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.168.1.2:8080", "[::ffff:10.0.0.1]:8080"] {
-        let error = bind(address.parse().unwrap()).await.unwrap_err();
+        let error = bind(address.parse().unwrap(), &Access::Loopback).await.unwrap_err();
         assert!(matches!(error, StartError::NotLoopback(_)), "{address}: {error}");
         let message = error.to_string();
         assert!(message.contains("Without a token only loopback"), "{message}");
-        assert!(message.contains("--listen 127.0.0.1:"), "{message}");
+        assert!(message.contains("--listen 127.0.0.1:") && message.contains("--token-file"), "{message}");
     }
-    assert!(bind("127.0.0.2:0".parse().unwrap()).await.is_ok());
+    assert!(bind("127.0.0.2:0".parse().unwrap(), &Access::Loopback).await.is_ok());
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_reader_that_stopped_reading_does_not_keep_the_server_alive() {
     let site = Site::built("stalled");
     // Far more than the sockets can hold between them, so the answer cannot complete.
     site.write("large.pack", vec![0; 64 << 20]);
-    let listener = bind(any_port()).await.unwrap();
+    let listener = bind(any_port(), &Access::Loopback).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(run(listener, site.state(), async {
