@@ -1,5 +1,5 @@
 //! Serves the built page: compressed files, long caches for files whose name holds their hash, and
-//! the security headers of a page that runs no foreign code.
+//! the security headers of a page that runs no foreign code. Tells what a running cluster does.
 //!
 //! `app` is the whole service without a socket, so tests can call it in process; `run` puts it
 //! behind a listener and ends it in time.
@@ -8,6 +8,7 @@ pub mod config;
 mod headers;
 mod policy;
 mod site;
+pub mod source;
 mod start;
 
 use std::time::Duration;
