@@ -9,10 +9,10 @@
 
 mod ask;
 mod connect;
-mod decisions;
 mod facts;
 mod feed;
 mod kind;
+mod past;
 mod picture;
 mod settings;
 mod workers;
@@ -268,19 +268,21 @@ impl Following {
     /// Waits for news, gathers what comes together and tells the whole. Nothing is lost when this is dropped.
     async fn next(&mut self) -> Result<Update, Stop> {
         // What came since it was last asked counts at once: a failure that is over is none.
-        let mut failed = None;
+        let mut failed = false;
         while let Ok(told) = self.heard.try_recv() {
             match self.take(told) {
-                Err(Stop::Failed(fault)) => failed = Some(fault),
+                Err(Stop::Failed(_)) => failed = true,
                 Err(Stop::Lost) => return Err(Stop::Lost),
                 Ok(()) => {}
             }
         }
-        if let Some(fault) = failed.filter(|_| self.picture.is_down()) {
-            return Err(Stop::Failed(fault));
+        if let Some(fault) = self.picture.failure().filter(|_| failed) {
+            return Err(Stop::Failed(fault.clone()));
         }
+        let quiet = Instant::now() + self.pace.again;
         loop {
-            let due = self.due();
+            // A failure that lasts is told again: the feed may have been asked for a long pause.
+            let due = if self.picture.failure().is_some() { Some(quiet) } else { self.due() };
             let wait = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -294,11 +296,15 @@ impl Following {
                     self.take(told)?;
                 }
                 () = wait => {
+                    if let Some(fault) = self.picture.failure() {
+                        return Err(Stop::Failed(fault.clone()));
+                    }
                     let now = Instant::now();
                     if let Some(status) = self.picture.status(unix_ms()) {
+                        let past = if self.told.is_none() { self.picture.past(&status) } else { Vec::new() };
                         self.changed = None;
                         self.told = Some(now);
-                        return Ok(Update { trouble: self.picture.note(), ..Update::from(status) });
+                        return Ok(Update { trouble: self.picture.note(), past, status });
                     }
                 }
             }

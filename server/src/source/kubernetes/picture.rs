@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::cluster::{
-    ClusterStatus, Count, Deployment, Event as Report, Gpus, Measured, Pool, Signal, SourceKind, Trouble,
-    WorkerState,
+    ClusterStatus, Count, Deployment, Event as Report, Gpus, Measured, Pool, Sample, Signal, SourceKind,
+    Trouble, WorkerState,
 };
 
 use super::ask::Fault;
-use super::decisions::Decisions;
 use super::facts::{Adapter, Component, Event, Fact, Graph, Phase, Pod, Settings, Wanted};
 use super::feed::{Told, Word};
 use super::kind::{Kind, Scope};
 use super::settings::Planned;
-use super::workers;
+use super::{past, workers};
 
 /// Most events that are kept, those that turn out to be about something else included.
 const KEPT: usize = 1000;
@@ -36,7 +35,6 @@ pub(super) struct Picture {
     names: BTreeSet<String>,
     events: BTreeMap<String, Event>,
     planned: Planned,
-    decisions: Decisions,
     /// Since when the counts of a component are what they are.
     since: BTreeMap<String, (Count, u64)>,
     /// Kinds that have answered, one way or the other.
@@ -72,7 +70,6 @@ impl Picture {
             names: BTreeSet::new(),
             events: BTreeMap::new(),
             planned: Planned::default(),
-            decisions: Decisions::default(),
             since: BTreeMap::new(),
             heard: BTreeSet::new(),
             faults: BTreeMap::new(),
@@ -85,9 +82,9 @@ impl Picture {
         self.graph.is_some() && !self.down
     }
 
-    /// Whether the deployment, known or not, cannot be read now.
-    pub(super) fn is_down(&self) -> bool {
-        self.down
+    /// Why the deployment, known or not, cannot be read now.
+    pub(super) fn failure(&self) -> Option<&Fault> {
+        self.faults.get(&Kind::Graphs).filter(|_| self.down)
     }
 
     /// Whether each kind has answered.
@@ -250,7 +247,7 @@ impl Picture {
         Some(status)
     }
 
-    /// Fills in what only whoever watches knows: since when, and what was changed.
+    /// Fills in what only whoever watches knows: since when.
     fn remember(&mut self, status: &mut ClusterStatus) {
         let now_ms = status.now_ms;
         let scaled_ms: BTreeMap<String, u64> = self
@@ -271,14 +268,13 @@ impl Picture {
                 self.since.insert(name, (pool.count, since));
             }
         }
-        for (name, event) in &self.events {
-            if self.adapters.contains_key(&event.name) {
-                self.decisions.hear(name, event, &status.pools);
-            }
-        }
-        self.decisions.forget(|name| self.events.contains_key(name));
-        self.decisions.see(&status.pools, &scaled_ms, now_ms);
-        status.decisions = self.decisions.last();
+    }
+
+    /// Earlier moments that the cluster still tells of.
+    pub(super) fn past(&self, status: &ClusterStatus) -> Vec<Sample> {
+        let about = |event: &&Event| self.adapters.contains_key(&event.name);
+        let scaled: Vec<&Event> = self.events.values().filter(about).collect();
+        past::past(&scaled, &status.pools)
     }
 
     /// Events about what is known to belong to the deployment, oldest first.
