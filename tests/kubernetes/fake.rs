@@ -283,7 +283,7 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
                 .into_response();
         }
         Some(Wrong::Slow) => {
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
         }
         Some(Wrong::Garbage) if !watching => return "<html>welcome</html>".into_response(),
         Some(Wrong::Broken) if !watching => {

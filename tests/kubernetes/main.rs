@@ -1,6 +1,8 @@
 //! The Kubernetes source: requests one by one, whole stories against a stand-in of the API server on loopback, and
 //! the fixtures against the published schemas. No real API server takes part.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 mod fake;
 mod fixtures;
 mod requests;
@@ -18,7 +20,7 @@ use server::source::{PlannerSource as _, SourceError, Update};
 use fake::Fake;
 
 /// Longest wait for anything; a machine that is busy must not fail a test.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Short pauses, so that tests take no time; waits for answers stay long.
 fn pace() -> Pace {

@@ -5,7 +5,9 @@
 //! the deployment itself is needed; whatever else may not be read, or is not there, makes the status poorer and is
 //! told as a note.
 //!
-//! Every request is a GET: `get`, `list` and `watch` are all the rights that are needed.
+//! Every request is a GET. The rights that are needed: `get`, `list` and `watch` on `dynamographdeployments`; for the
+//! whole status also on `dynamographdeploymentscalingadapters`, `dynamographdeploymentrequests`, `pods`, `events` and
+//! `events.events.k8s.io`, and `get` on the planner's `ConfigMap`.
 
 mod ask;
 mod connect;

@@ -22,7 +22,7 @@ pub enum ConnectError {
     },
     /// There is no such context.
     #[error(
-        "The kubeconfig {} has no context {name:?}; it has {have}. Name one of these with --context.",
+        "The kubeconfig {} has no context {name:?}; it has {have}. Name one of these with --kube-context.",
         .path.display()
     )]
     NoContext {
@@ -35,7 +35,7 @@ pub enum ConnectError {
     },
     /// No context was asked for and none is current.
     #[error(
-        "The kubeconfig {} has no current context; it has {have}. Name one of these with --context.",
+        "The kubeconfig {} has no current context; it has {have}. Name one of these with --kube-context.",
         .path.display()
     )]
     NoCurrent {
@@ -46,7 +46,7 @@ pub enum ConnectError {
     },
     /// The context leads nowhere.
     #[error(
-        "The context {context:?} of the kubeconfig {} cannot be used: {why}. Correct it, or name another one with --context.",
+        "The context {context:?} of the kubeconfig {} cannot be used: {why}. Correct it, or name another one with --kube-context.",
         .path.display()
     )]
     Unusable {
@@ -89,9 +89,17 @@ pub(super) fn connect(
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
 ) -> Result<(Client, String), ConnectError> {
-    let named = kubeconfig.is_some() || context.is_some();
+    let named = kubeconfig.is_some();
     let path = kubeconfig.unwrap_or_else(usual);
-    let config = if named || path.exists() { from_file(&path, context.as_deref())? } else { inside(&path)? };
+    let config = if named || context.is_some() || path.exists() {
+        from_file(
+            if named { Kubeconfig::read_from(&path) } else { merged(&path) },
+            &path,
+            context.as_deref(),
+        )?
+    } else {
+        inside(&path)?
+    };
     let address = address(&config);
     let unusable = |error: kube::Error| ConnectError::Unusable {
         path,
@@ -101,19 +109,37 @@ pub(super) fn connect(
     Ok((Client::try_from(config).map_err(unusable)?, address))
 }
 
-/// `$KUBECONFIG`, the first file of it, or `~/.kube/config`.
-fn usual() -> PathBuf {
-    let listed = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    let first =
-        listed.and_then(|value| std::env::split_paths(&value).find(|path| !path.as_os_str().is_empty()));
-    first.unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".kube").join("config"))
+/// Files that `$KUBECONFIG` lists.
+fn listed() -> Vec<PathBuf> {
+    let value = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
-fn from_file(path: &Path, context: Option<&str>) -> Result<Config, ConnectError> {
-    let unreadable = |why: String| ConnectError::Unreadable { path: path.to_owned(), why };
-    let mut file = Kubeconfig::read_from(path).map_err(|error| match error {
-        KubeconfigError::ReadConfig(error, _) => unreadable(error.to_string()),
-        error => unreadable(error.to_string()),
+/// The first file of `$KUBECONFIG` that is there, or `~/.kube/config`.
+fn usual() -> PathBuf {
+    let all = listed();
+    let there = all.iter().find(|path| path.exists()).or(all.first()).cloned();
+    there.unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".kube").join("config"))
+}
+
+/// All files of `$KUBECONFIG` in one, as `kubectl` reads them; files that are not there count as empty.
+fn merged(usual: &Path) -> Result<Kubeconfig, KubeconfigError> {
+    let mut all = listed().into_iter().filter(|path| path.exists());
+    let first = Kubeconfig::read_from(all.next().as_deref().unwrap_or(usual))?;
+    all.try_fold(first, |file, path| file.merge(Kubeconfig::read_from(path)?))
+}
+
+fn from_file(
+    read: Result<Kubeconfig, KubeconfigError>,
+    path: &Path,
+    context: Option<&str>,
+) -> Result<Config, ConnectError> {
+    let mut file = read.map_err(|error| {
+        let why = match error {
+            KubeconfigError::ReadConfig(error, _) => error.to_string(),
+            error => error.to_string(),
+        };
+        ConnectError::Unreadable { path: path.to_owned(), why }
     })?;
     let names: Vec<&str> = file.contexts.iter().map(|one| one.name.as_str()).collect();
     let have = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -113,20 +113,26 @@ impl Picture {
                 return if self.faults.remove(&kind).is_some() { Change::News } else { Change::Nothing };
             }
             Word::All(facts) => {
+                let planned = self.planned;
+                let same = kind == Kind::Settings && self.heard.contains(&kind);
                 self.heard.insert(kind);
-                self.faults.remove(&kind);
+                let healed = self.faults.remove(&kind).is_some();
                 self.down &= kind != Kind::Graphs;
                 self.clear(kind);
                 for (name, fact) in facts {
                     self.put(name, fact);
+                }
+                if same && !healed && self.planned == planned {
+                    return Change::Nothing;
                 }
                 if kind == Kind::Graphs && self.graph.is_none() {
                     return Change::Lost;
                 }
             }
             Word::Put(name, fact) => self.put(name, fact),
-            Word::Gone(name) => {
-                self.remove(kind, &name);
+            // Also told of what is about other deployments; a busy namespace is no news.
+            Word::Gone(name) if !self.remove(kind, &name) => return Change::Nothing,
+            Word::Gone(_) => {
                 if kind == Kind::Graphs && self.graph.is_none() {
                     return Change::Lost;
                 }
@@ -184,14 +190,15 @@ impl Picture {
         }
     }
 
-    fn remove(&mut self, kind: Kind, name: &str) {
+    /// Whether there was such a thing.
+    fn remove(&mut self, kind: Kind, name: &str) -> bool {
         match kind {
-            Kind::Graphs if name == self.scope.graph => self.graph = None,
-            Kind::Pods => _ = self.pods.as_mut().and_then(|pods| pods.remove(name)),
-            Kind::Adapters => _ = self.adapters.remove(name),
-            Kind::Events => _ = self.events.remove(name),
-            Kind::Requests => _ = self.requests.remove(name),
-            Kind::Graphs | Kind::Settings => {}
+            Kind::Graphs if name == self.scope.graph => self.graph.take().is_some(),
+            Kind::Pods => self.pods.as_mut().is_some_and(|pods| pods.remove(name).is_some()),
+            Kind::Adapters => self.adapters.remove(name).is_some(),
+            Kind::Events => self.events.remove(name).is_some(),
+            Kind::Requests => self.requests.remove(name).is_some(),
+            Kind::Graphs | Kind::Settings => false,
         }
     }
 
