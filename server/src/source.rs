@@ -12,6 +12,8 @@ use std::time::Duration;
 use engine::cluster::{ClusterStatus, Sample, SourceKind, Trouble};
 
 /// A source of figures. Dropping the future of `next` must lose nothing but time.
+///
+/// One that has no news says so by telling the same again, at least every half minute: silence counts as a failure.
 pub trait PlannerSource: Send + 'static {
     /// Which kind it is.
     const KIND: SourceKind;

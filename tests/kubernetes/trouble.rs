@@ -312,6 +312,47 @@ async fn mistakes_of_configuration_are_told_to_people() {
     assert!(text.contains(&path.display().to_string()) && text.contains("--kubeconfig"), "{text}");
 }
 
+#[tokio::test]
+async fn objects_of_any_shape_cost_nothing() {
+    let fake = Fake::start("airline").await;
+    let mut source = source(&fake);
+    first(&mut source).await;
+    let odd = [
+        json!(null),
+        json!("x"),
+        json!(-1),
+        json!([[]]),
+        json!({"components": [3, {"name": 4}, {"name": ""}]}),
+    ];
+    for (at, value) in odd.iter().enumerate() {
+        for (plural, name) in [
+            (GRAPHS, "airline"),
+            ("pods", "airline-decode-0"),
+            ("events", "airline-prefill.scaled"),
+            ("dynamographdeploymentscalingadapters", "airline-prefill"),
+            ("dynamographdeploymentrequests", "airline-request"),
+            ("configmaps", "planner-config-airline"),
+        ] {
+            fake.edit(plural, name, |object| {
+                for part in ["spec", "status", "data", "regarding", "eventTime", "type"] {
+                    object[part] = value.clone();
+                }
+                object["metadata"]["creationTimestamp"] = value.clone();
+            });
+        }
+        grow(&fake, u32::try_from(at).unwrap() + 10);
+        let told = first(&mut source).await.status;
+        assert_eq!(told.deployment.name.as_deref(), Some("airline"));
+    }
+    fake.put(super::fixture("airline").remove(0));
+    let told = status(&mut source, |status| !status.pools.is_empty()).await;
+    assert_eq!(
+        pool(&told, Role::Prefill).count.desired,
+        Some(2),
+        "the adapter no longer makes sense; the deployment does"
+    );
+}
+
 /// Resident memory, bytes.
 fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();

@@ -21,7 +21,8 @@ const KEPT: usize = 1000;
 /// Most events that are told.
 const EVENTS: usize = 50;
 
-/// Most names of pods that are remembered, so that events about pods that are gone still find their place.
+/// Most names of pods that are remembered beside those that are there, so that events about pods that are gone still
+/// find their place.
 const NAMES: usize = 4096;
 
 /// What is known.
@@ -182,10 +183,12 @@ impl Picture {
                 }
             }
             Fact::Pod(pod) => {
-                if self.names.len() < NAMES {
-                    self.names.insert(name.clone());
+                let pods = self.pods.get_or_insert_default();
+                if self.names.len() >= NAMES {
+                    self.names.retain(|name| pods.contains_key(name));
                 }
-                self.pods.get_or_insert_default().insert(name, *pod);
+                self.names.insert(name.clone());
+                pods.insert(name, *pod);
             }
         }
     }
