@@ -1,6 +1,6 @@
 //! Everything that goes wrong, and how it ends.
 
-use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::cluster::{Role, Trouble};
@@ -246,37 +246,37 @@ async fn a_deployment_that_goes_and_comes_back() {
 
 #[tokio::test]
 async fn nobody_listens_there() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let mut file = tempfile(&address);
-    file.1.flush().unwrap();
-    let mut source = Kubernetes::connect(Some(file.0.clone()), None, None, None).unwrap();
-    let error = source.next().await.unwrap_err();
-    let Trouble::Unreachable { url, why } = error.trouble else { panic!("{error}") };
-    assert!(url == address && why.contains("refused"), "{url} {why}");
-    std::fs::remove_file(file.0).unwrap();
+    for scheme in ["http", "https"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("{scheme}://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let path = kubeconfig(&address);
+        let mut source = Kubernetes::connect(Some(path.clone()), None, None, None).unwrap();
+        let error = source.next().await.unwrap_err();
+        let Trouble::Unreachable { url, why } = error.trouble else { panic!("{error}") };
+        assert!(url == address && why.contains("refused"), "{url} {why}");
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
-/// A kubeconfig with credentials in its address, which must never be shown.
-fn tempfile(address: &str) -> (std::path::PathBuf, std::fs::File) {
+/// A kubeconfig with a token, which must never be shown.
+fn kubeconfig(address: &str) -> PathBuf {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("kubeconfig-{}-{count}", std::process::id()));
-    let mut file = std::fs::File::create(&path).unwrap();
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: here\nclusters:\n- name: c\n  cluster: {{server: \"{address}\"}}\n\
          contexts:\n- name: here\n  context: {{cluster: c, user: u}}\n- name: lost\n  context: {{cluster: gone, user: u}}\n\
          users:\n- name: u\n  user: {{token: secret-token}}\n"
     );
-    file.write_all(text.as_bytes()).unwrap();
-    (path, file)
+    std::fs::write(&path, text).unwrap();
+    path
 }
 
 #[tokio::test]
 async fn a_kubeconfig_leads_to_the_cluster() {
     let fake = Fake::start("airline").await;
-    let (path, _) = tempfile(&fake.address);
+    let path = kubeconfig(&fake.address);
     let source = Kubernetes::connect(Some(path.clone()), Some("here".to_owned()), None, None).unwrap();
     let mut source = source.with_pace(pace());
     first(&mut source).await;
@@ -289,8 +289,8 @@ async fn a_kubeconfig_leads_to_the_cluster() {
 
 #[tokio::test]
 async fn mistakes_of_configuration_are_told_to_people() {
-    let (path, _) = tempfile("http://127.0.0.1:1");
-    let connect = |path: &std::path::Path, context: Option<&str>| {
+    let path = kubeconfig("http://127.0.0.1:1");
+    let connect = |path: &Path, context: Option<&str>| {
         let error = Kubernetes::connect(Some(path.to_owned()), context.map(str::to_owned), None, None).err();
         error.expect("it cannot work")
     };
