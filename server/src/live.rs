@@ -5,18 +5,21 @@ use std::process;
 use crate::config::{Config, SourceChoice};
 use crate::hub::Hub;
 use crate::source::PlannerSource;
+use crate::source::kubernetes::Kubernetes;
 use crate::source::prometheus::{Prometheus, Settings};
+use crate::source::simulated::Simulated;
+use crate::source::simulated::storm::Storm;
 use crate::start::StartError;
 
 /// Starts the sources that the command line names. They end with the hub.
 pub fn start(config: &Config, hub: &Hub) -> Result<(), StartError> {
     match config.source {
-        SourceChoice::Simulated => {}
+        SourceChoice::Simulated => drive(hub, simulated(config)?),
         SourceChoice::Prometheus => drive(hub, prometheus(config)?),
-        SourceChoice::Kubernetes => kubernetes(config, hub)?,
+        SourceChoice::Kubernetes => drive(hub, kubernetes(config)?),
         SourceChoice::Both => {
             drive(hub, prometheus(config)?);
-            kubernetes(config, hub)?;
+            drive(hub, kubernetes(config)?);
         }
     }
     Ok(())
@@ -46,7 +49,14 @@ fn prometheus(config: &Config) -> Result<Prometheus, StartError> {
     })
 }
 
-fn kubernetes(_config: &Config, _hub: &Hub) -> Result<(), StartError> {
-    let why = "This build cannot ask Kubernetes. Use --source prometheus.";
-    Err(StartError::Source(why.to_owned()))
+fn kubernetes(config: &Config) -> Result<Kubernetes, StartError> {
+    let Config { kubeconfig, kube_context, namespace, deployment, .. } = config.clone();
+    Ok(Kubernetes::connect(kubeconfig, kube_context, namespace, deployment)?)
+}
+
+/// The airline storm, over and over.
+fn simulated(config: &Config) -> Result<impl PlannerSource + use<>, StartError> {
+    let storm =
+        Storm::new().map_err(|why| StartError::Source(format!("The storm cannot be played: {why}.")))?;
+    Ok(Simulated::new(move || storm.clone(), config.speed))
 }

@@ -4,6 +4,7 @@
 //! does not know stays `None` or empty. It never gives up and never sleeps after an error; `crate::hub` asks again
 //! with growing pauses, keeps what was known and lets it age.
 
+pub mod kubernetes;
 pub mod prometheus;
 pub mod simulated;
 

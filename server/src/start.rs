@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::api::access::Access;
 use crate::site::AppState;
+use crate::source::kubernetes::ConnectError;
 use crate::token::TokenError;
 
 /// Time that open requests get to finish after the service was told to stop.
@@ -54,6 +55,9 @@ pub enum StartError {
     /// A source of live status cannot even be set up. What is wrong and what to do, in a sentence.
     #[error("{0}")]
     Source(String),
+    /// Kubernetes cannot even be connected to.
+    #[error(transparent)]
+    Kubernetes(#[from] ConnectError),
     /// The service ended by itself.
     #[error("The server stopped: {0}.")]
     Serve(#[source] io::Error),

@@ -1,5 +1,7 @@
 //! A story that plays on the server, over and over, faster than life.
 
+pub mod storm;
+
 use std::time::Duration;
 
 use engine::cluster::{self, ClusterStatus, SourceKind};

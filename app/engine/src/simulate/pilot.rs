@@ -35,7 +35,7 @@ impl Estimator for Model {
 }
 
 /// The planner of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pilot {
     planner: Planner<Model>,
     pub(super) last: Option<Outcome>,

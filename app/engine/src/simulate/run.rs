@@ -16,7 +16,7 @@ use crate::planner::{PerRole, Record};
 const SMOOTH_MS: f64 = 10_000.0;
 
 /// A run under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Run {
     pub(super) setup: Setup,
     pub(super) now_ms: f64,

@@ -3,7 +3,7 @@
 mod feed;
 mod plan;
 
-use engine::cluster::{ClusterStatus, Count, Decision, Event, Pool, Snapshot, Source};
+use engine::cluster::{ClusterStatus, Count, Decision, Event, Pool, Slo, Snapshot, Source};
 use engine::format::{self, NONE, count, duration, ms, percent};
 use engine::text::live::{self as say, Stand};
 use engine::text::{Message, planner};

@@ -4,7 +4,7 @@ use engine::cluster::Slo;
 use engine::format::{self, NONE};
 use engine::planner::{Config, PerRole, PredictorKind, Target};
 use engine::point::{Layout, Point};
-use engine::scenario::{Scenario, Sla};
+use engine::scenario::Scenario;
 use engine::simulate::story::{Kind, Outline, Settings, storm};
 use engine::simulate::{Percentiles, Summary};
 use worker::replay::{Crowd, Job};
@@ -76,9 +76,7 @@ impl Form {
                 PerRole { prefill: prefill.count, decode: decode.count }
             }
         };
-        if let Sla::TtftItl { ttft_ms, itl_ms, .. } = scenario.sla {
-            self.slo = Slo { ttft_ms: Some(ttft_ms), itl_ms: Some(itl_ms) };
-        }
+        self.slo = Slo { ttft_ms: Some(scenario.sla.ttft_ms), itl_ms: Some(scenario.sla.itl_ms) };
         let tenth = |value: f64| (value * 10.0).round().max(1.0) / 10.0;
         let outline = &mut self.outline;
         (outline.isl, outline.osl) = (scenario.workload.isl, scenario.workload.osl);

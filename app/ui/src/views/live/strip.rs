@@ -18,7 +18,7 @@ pub(super) fn Strip(
     let about = Memo::new(move |_| here.status(deployment).unwrap_or_default().join(" · "));
     let last = Memo::new(move |_| {
         let clock = live.data.with_untracked(|data| data.clock);
-        here.status(|status| log(&status.decisions, status, clock).into_iter().next()).flatten()
+        here.status(|status| log(&status.decisions, status.slo, clock).into_iter().next()).flatten()
     });
     let told = Memo::new(move |_| {
         let now = live.now.get();
