@@ -2,7 +2,7 @@
 
 use super::{Message, alternatives, capital, excerpt, number_of};
 use crate::cluster::{Gpus, Health, Measured, Simulated, Source, SourceKind, Trouble, WorkerState};
-use crate::format::{change, count, duration, percent, typed};
+use crate::format::{change, count, duration, percent, rate, typed};
 
 /// What is said of one lane of the timelines; digits are ready to be read.
 #[derive(Clone, Debug, Default)]
@@ -54,16 +54,20 @@ pub const fn measured(what: Measured) -> &'static str {
 /// How a source fares, in a few words: `stale for 2 min, asked again in 8 s`.
 pub fn health(source: &Source, now_ms: u64) -> String {
     let since = |at: u64| duration(now_ms.saturating_sub(at));
+    // Below a second nobody reads the difference.
+    let heard = |at: u64| {
+        if now_ms.saturating_sub(at) < 1_000 {
+            "heard just now".to_owned()
+        } else {
+            format!("heard {} ago", since(at))
+        }
+    };
     let state = match source.health {
         Health::Starting => "starting".to_owned(),
         Health::Live => {
-            return source
-                .heard_ms
-                .map_or_else(|| "live".to_owned(), |at| format!("live, heard {} ago", since(at)));
+            return source.heard_ms.map_or_else(|| "live".to_owned(), |at| format!("live, {}", heard(at)));
         }
-        Health::Stale => {
-            format!("stale, last heard {} ago", since(source.heard_ms.unwrap_or(source.since_ms)))
-        }
+        Health::Stale => format!("stale, last {}", heard(source.heard_ms.unwrap_or(source.since_ms))),
         Health::Down => format!("has never answered, for {}", since(source.since_ms)),
     };
     match source.retry_ms {
@@ -223,6 +227,9 @@ pub enum Stand {
 /// How an observed latency stands against its target, and that in words.
 pub fn against(observed: Option<f64>, target: Option<f64>) -> (Stand, String) {
     match (observed.filter(|value| value.is_finite()), target.filter(|value| *value > 0.0)) {
+        (Some(value), Some(target)) if value >= 2.0 * target => {
+            (Stand::Over, format!("{} times the target of {} ms", rate(value / target), typed(target)))
+        }
         (Some(value), Some(target)) if value > target => {
             (Stand::Over, format!("{} over the target of {} ms", change(value / target - 1.0), typed(target)))
         }
@@ -339,6 +346,7 @@ mod tests {
             against(Some(690.0), Some(500.0)),
             (Stand::Over, "38 % over the target of 500 ms".to_owned())
         );
+        assert_eq!(against(Some(36_920.0), Some(500.0)).1, "73.8 times the target of 500 ms");
         assert_eq!(against(Some(190.0), Some(500.0)).0, Stand::Within);
         assert_eq!(against(Some(f64::NAN), Some(500.0)).0, Stand::Unknown);
         assert_eq!(against(None, None).1, "not measured");

@@ -97,10 +97,8 @@ pub struct PoolVm {
     pub role: &'static str,
     /// Name of the component.
     pub name: Option<String>,
-    /// Desired, scheduled, starting, ready, draining.
-    pub counts: [String; 5],
-    /// For how long the counts are what they are.
-    pub since: String,
+    /// Desired, scheduled, starting, ready, draining, and for how long that has been so.
+    pub counts: [String; 6],
     /// GPUs each, floor, capacity, queue, KV cache: what is known of it.
     pub facts: Vec<String>,
     /// The workers, those that do not serve first.
@@ -108,7 +106,7 @@ pub struct PoolVm {
 }
 
 /// Names of the counts.
-pub const COUNTS: [&str; 5] = ["Desired", "Scheduled", "Starting", "Ready", "Draining"];
+pub const COUNTS: [&str; 6] = ["Desired", "Scheduled", "Starting", "Ready", "Draining", "So for"];
 
 /// One worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +130,7 @@ fn pool_vm(pool: &Pool, now_ms: u64) -> PoolVm {
     let text =
         |number: Option<u32>| number.map_or_else(|| NONE.to_owned(), |number| count(u64::from(number)));
     let Count { desired, scheduled, starting, ready, draining } = pool.count;
+    let since = pool.since_ms.map_or_else(|| NONE.to_owned(), |since| duration(now_ms.saturating_sub(since)));
     let mut facts = Vec::new();
     facts.extend(
         pool.gpus_per_replica.map(|gpus| format!("{gpus} GPU{} each", if gpus == 1 { "" } else { "s" })),
@@ -150,8 +149,7 @@ fn pool_vm(pool: &Pool, now_ms: u64) -> PoolVm {
     PoolVm {
         role: planner::role(pool.role),
         name: pool.name.clone(),
-        counts: [desired, scheduled, starting, ready, draining].map(text),
-        since: pool.since_ms.map_or_else(|| NONE.to_owned(), |since| duration(now_ms.saturating_sub(since))),
+        counts: [text(desired), text(scheduled), text(starting), text(ready), text(draining), since],
         facts,
         workers,
     }

@@ -369,8 +369,8 @@ fn draw_lane(
     let limit_y = limit.map(|limit| scale.px(limit));
     match lane {
         Lane::Prefill | Lane::Decode => {
-            fills.extend(fill(&beside, lane.tone(), 0.25));
-            fills.extend(fill(&main, lane.tone(), 0.75));
+            fills.extend(fill(&beside, lane.tone(), 0.2));
+            fills.extend(fill(&main, lane.tone(), 0.55));
             lines.extend(line(wanted, Tone::Ink, 1.4, true));
         }
         Lane::Gpus => {

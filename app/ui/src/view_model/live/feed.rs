@@ -43,7 +43,12 @@ pub struct Feed {
     round: Option<u64>,
     /// Number of the last snapshot.
     seq: Option<u64>,
+    /// The cluster's clock in the last snapshot of this connection, ms.
+    clock_ms: Option<u64>,
 }
+
+/// Snapshots of one connection that are further apart than this are no rhythm but a silence, ms.
+const SILENCE_MS: f64 = 15_000.0;
 
 impl Feed {
     /// Fills in what was before the page came.
@@ -73,7 +78,7 @@ impl Feed {
 
     /// The server was started again: its numbers begin anew.
     pub fn reconnected(&mut self) {
-        self.seq = None;
+        (self.seq, self.clock_ms) = (None, None);
     }
 
     fn is_new_round(&self, snapshot: &Snapshot) -> bool {
@@ -83,13 +88,23 @@ impl Feed {
 
     fn status(&mut self, data: &mut TimelineData, status: &ClusterStatus, ahead_min: i32) {
         let round = status.simulated.as_ref().map(|story| story.round);
-        let last = data.run.samples.last().map(|sample| sample.at_ms);
-        // The clock went back: the story began again, or another cluster is watched.
-        if last.is_some_and(|last| status.now_ms < last) || (self.round.is_some() && self.round != round) {
+        if self.round.is_some() && self.round != round {
+            // The story began again.
             data.run.samples.clear();
             data.run.decisions.clear();
+        } else {
+            // The past may have been read a moment after this, or the clock was set back.
+            let known = data.run.samples.partition_point(|sample| sample.at_ms <= status.now_ms);
+            data.run.samples.truncate(known);
         }
         self.round = round;
+        // Snapshots may come less often than the past was sampled; that is no gap.
+        let speed = status.simulated.as_ref().map_or(1.0, |story| story.speed.max(1.0));
+        let apart = self.clock_ms.map_or(0, |before| status.now_ms.saturating_sub(before));
+        if (apart as f64) < SILENCE_MS * speed {
+            data.step_ms = data.step_ms.max(apart);
+        }
+        self.clock_ms = Some(status.now_ms);
         let sample = status.sample();
         match data.run.samples.last_mut() {
             Some(last) if last.at_ms == sample.at_ms => *last = sample,

@@ -94,7 +94,7 @@ fn model(
             copied.push(form::system_name(id).to_owned());
         }
         None => {
-            unknown.push(format!("The GPU is not told; {} is kept.", form::system_name(&scenario.system)))
+            unknown.push(format!("The GPU is not told; {} is kept.", form::system_name(&scenario.system)));
         }
     }
 }
@@ -152,7 +152,7 @@ fn scaled(layout: &Layout, at: &Place, place: &Place, status: &ClusterStatus) ->
 fn single(status: &ClusterStatus, unknown: &mut Vec<String>) -> Option<Layout> {
     let of = |role: Role| {
         let pool = status.pool(role)?;
-        Some((pool.gpus_per_replica == Some(1)).then(|| serving(Some(pool)))??)
+        (pool.gpus_per_replica == Some(1)).then(|| serving(Some(pool)))?
     };
     let (prefill, decode) = (of(Role::Prefill)?, of(Role::Decode)?);
     let in_flight = status.observed.in_flight.filter(|some| some.is_finite() && *some > 0.0)?;

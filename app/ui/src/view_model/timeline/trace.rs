@@ -15,6 +15,7 @@ pub(super) struct Scale {
     linear: Linear,
     log: bool,
     range: (f64, f64),
+    high: f64,
     whole: bool,
 }
 
@@ -25,7 +26,7 @@ impl Scale {
         let range =
             if log { (low * 0.8, high * 1.25) } else { (0.0, if high > 0.0 { high * 1.08 } else { 1.0 }) };
         let domain = if log { (range.0.ln(), range.1.ln()) } else { range };
-        Self { linear: Linear::new(domain, pixels), log, range, whole }
+        Self { linear: Linear::new(domain, pixels), log, range, high, whole }
     }
 
     /// The pixel of a value.
@@ -36,17 +37,28 @@ impl Scale {
 
     /// Ticks that fit into a height.
     pub(super) fn ticks(&self, height: f64) -> Vec<(f64, String)> {
-        let most = (height / 22.0).max(1.0) as usize;
-        let mut at = if self.log { log_ticks(self.range, most) } else { ticks(self.range, most) };
         if self.whole {
-            at.retain(|value| value.fract() == 0.0);
+            // Nothing, and the most there was.
+            let at = [0.0, self.high.floor().max(1.0)];
+            return at.iter().map(|&value| (self.px(value), tick_label(value, 1.0))).collect();
         }
+        let most = (height / 22.0).max(2.0) as usize;
+        let at = if self.log { log_ticks(self.range, most) } else { ticks(self.range, most) };
         let every = at.len().div_ceil(most + 1).max(1);
-        let step = if self.log { 0.0 } else { at.get(1).zip(at.first()).map_or(1.0, |(b, a)| b - a) };
+        let step = at.get(1).zip(at.first()).map_or(1.0, |(b, a)| b - a);
         at.into_iter()
             .step_by(every)
-            .map(|value| (self.px(value), tick_label(value, if self.log { value } else { step })))
+            .map(|value| (self.px(value), short(value, if self.log { value } else { step })))
             .collect()
+    }
+}
+
+/// A tick that fits beside the axis: thousands of thousands as `500k`.
+fn short(value: f64, step: f64) -> String {
+    if value < 100_000.0 {
+        tick_label(value, step)
+    } else {
+        format!("{}k", tick_label(value / 1e3, step / 1e3))
     }
 }
 

@@ -26,27 +26,27 @@ pub(super) fn Fleet(
         </section>
         <section class="panel card" aria-label="Workers by role">
             <h2>"Workers"</h2>
-            <div class="scroll">
-                <table>
-                    <thead><tr><th></th>{COUNTS.map(|name| view! { <th class="num">{name}</th> }).collect_view()}<th class="num">"For"</th></tr></thead>
-                    <tbody>{move || roles.get().into_iter().map(|pool| row(&pool)).collect_view()}</tbody>
-                </table>
-            </div>
+            <table>
+                <thead><tr><th></th>{move || roles.get().into_iter().map(head).collect_view()}</tr></thead>
+                <tbody>{move || states(&roles.get())}</tbody>
+            </table>
             {move || gpus.get().map(bar)}
             {move || roles.get().into_iter().map(workers).collect_view()}
         </section>
     }
 }
 
-fn row(pool: &PoolVm) -> impl IntoView + use<> {
-    let PoolVm { role, name, counts, since, .. } = pool.clone();
-    view! {
-        <tr>
-            <th scope="row" title=name>{role}</th>
-            {counts.map(|count| view! { <td class="num">{count}</td> }).collect_view()}
-            <td class="num">{since}</td>
-        </tr>
-    }
+fn head(pool: PoolVm) -> impl IntoView {
+    view! { <th class="num" scope="col" title=pool.name>{pool.role}</th> }
+}
+
+/// A line for each state, a column for each role.
+fn states(roles: &[PoolVm]) -> impl IntoView + use<> {
+    let line = |(at, name): (usize, &'static str)| {
+        let cell = |pool: &PoolVm| view! { <td class="num">{pool.counts.get(at).cloned()}</td> };
+        view! { <tr><th scope="row">{name}</th>{roles.iter().map(cell).collect_view()}</tr> }
+    };
+    COUNTS.into_iter().enumerate().map(line).collect_view()
 }
 
 fn bar(budget: BudgetVm) -> impl IntoView {
