@@ -177,7 +177,7 @@ test('a token is asked for, refused with words, and not kept by scripts', async 
       : route.fulfill({ status: 401, json: { title: 'A token is needed', detail: 'This is not loopback.', action: 'Look at the log.' } }),
   );
   await page.route('**/api/session', (route) => {
-    open = route.request().method() === 'POST' && route.request().postData() === 'right';
+    open = route.request().method() === 'POST' && route.request().postDataJSON().token === 'right';
     return open
       ? route.fulfill({ status: 204 })
       : route.fulfill({ status: 401, json: { title: 'Wrong token', detail: 'It is another one.', action: 'Copy it again.' } });

@@ -44,6 +44,37 @@ test('WebAssembly and native give equal bytes', async ({ page }) => {
   }
 });
 
+test('a replay gives equal bytes in WebAssembly and natively', async ({ page }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'wire-'));
+  execFileSync(join(tools, 'wire'), [folder]);
+  const ask = [...readFileSync(join(folder, 'storm.ask'))];
+  const want = readFileSync(join(folder, 'storm.told'));
+  await page.goto('./');
+  const got = await page.evaluate(async ({ ask, length }) => {
+    const worker = new Worker('./replay_loader.js');
+    try {
+      return await new Promise<number[]>((resolve, reject) => {
+        const told: number[] = [];
+        worker.onerror = (event) => reject(new Error(event.message));
+        worker.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+          const bytes = new Uint8Array(data);
+          // Ready is the first kind of reply.
+          if (bytes[0] === 0) {
+            const message = new Uint8Array(ask).buffer;
+            worker.postMessage(message, [message]);
+          } else {
+            for (const byte of bytes) told.push(byte);
+            if (told.length >= length) resolve(told);
+          }
+        };
+      });
+    } finally {
+      worker.terminate();
+    }
+  }, { ask, length: want.length });
+  expect(Buffer.from(got).equals(want), `${got.length} bytes, want ${want.length}`).toBe(true);
+});
+
 test('the command line, given the share link, prints the digits of the page', async ({ page }) => {
   await open(page, AIRLINE);
   const link = page.url();

@@ -4,3 +4,4 @@ mod site;
 mod host;
 mod session;
 mod papers;
+mod replay;

@@ -1,16 +1,19 @@
 //! Writes, for a few scenarios, the request a page sends to its worker and the reply it must get, so that a
 //! browser test can hold the WebAssembly engine against the native one, byte for byte.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 use engine::backend::Backend;
 use engine::catalog::Catalog;
 use engine::places::Plans;
+use engine::planner::PerRole;
 use engine::problem::Skipped;
+use engine::simulate::story;
 use engine::scenario::{Goal, Policy, Scenario, Workload};
 use worker::codec::encode;
 use worker::protocol::{Failure, Left, Reply, Request};
+use worker::replay::{self, Ask, Crowd, Job, Seat};
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
     let airline = Scenario::default();
@@ -58,12 +61,36 @@ fn write(folder: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// A replay of the storm: what the page asks, and everything it is told.
+fn write_replay(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let storm = story::storm();
+    let job = Job {
+        crowd: Crowd::Story(storm.outline),
+        fleets: None,
+        count: PerRole { prefill: 1, decode: 1 },
+        slo: storm.slo,
+        settings: storm.settings,
+    };
+    let ask = Ask::Run { id: 1, seat: Seat::First, job: Box::new(job) };
+    fs::write(folder.join("storm.ask"), encode(&ask)?)?;
+    let mut host = replay::Host::new();
+    let mut told = Vec::new();
+    host.handle(ask);
+    while host.is_busy() {
+        for reply in host.advance() {
+            told.extend(encode(&reply)?);
+        }
+    }
+    fs::write(folder.join("storm.told"), told)?;
+    Ok(())
+}
+
 fn main() {
     let Some(folder) = env::args_os().nth(1).map(PathBuf::from) else {
         eprintln!("Usage: wire FOLDER");
         process::exit(2);
     };
-    if let Err(error) = write(&folder) {
+    if let Err(error) = write(&folder).and_then(|()| write_replay(&folder)) {
         eprintln!("{}: {error}", folder.display());
         process::exit(1);
     }
