@@ -60,7 +60,8 @@ impl Parts {
         let next = step(&event.key(), self.at.get_untracked(), self.window.get_untracked(), step_ms);
         if next.is_some() {
             event.prevent_default();
-            self.cursor.set(next);
+            // The end moves on, and so does who reads it.
+            self.cursor.set(next.filter(|_| event.key() != "End"));
         } else if event.key() == "Escape" {
             event.stop_propagation();
             self.cursor.set(None);

@@ -141,7 +141,6 @@ impl Live {
                         feed.reconnected();
                         self.data.update_untracked(|data| feed.history(data, history));
                     });
-                    self.failures.set_value(0);
                     self.line.set(Line::Open);
                     self.take(snapshot);
                     self.listen();
@@ -158,6 +157,8 @@ impl Live {
             let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
             match serde_json::from_str::<Snapshot>(&text.unwrap_or_default()) {
                 Ok(snapshot) if snapshot.schema == SCHEMA => {
+                    // Only now: a server whose stream breaks at once must not be asked every second.
+                    self.failures.try_set_value(0);
                     self.line.try_set(Line::Open);
                     self.take(snapshot);
                 }

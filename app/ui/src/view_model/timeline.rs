@@ -259,7 +259,7 @@ impl TimelineVm {
     /// Lays the timelines out in a width.
     pub fn new(data: &TimelineData, width: f64) -> Self {
         let narrow = width < NARROW;
-        let left = if narrow { 42.0 } else { 58.0 };
+        let left = if narrow { 48.0 } else { 58.0 };
         let plot = (left, f64::max(width - if narrow { 10.0 } else { 18.0 }, left + 60.0));
         let window = (data.window.0, data.window.1.max(data.window.0.saturating_add(1)));
         let time = Linear::new((window.0 as f64, window.1 as f64), plot);

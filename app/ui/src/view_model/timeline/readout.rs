@@ -49,7 +49,7 @@ pub struct Item {
     pub label: &'static str,
     /// Its digits.
     pub value: String,
-    /// Whether it is beyond its target.
+    /// Whether it was observed beyond its target.
     pub over: bool,
 }
 
@@ -106,7 +106,7 @@ fn items(lane: Lane, data: &TimelineData, other: Option<&Run>, at_ms: u64) -> Ve
     };
     let mut out = Vec::new();
     let mut add = |key: Key, label: &'static str, value: Option<f64>| {
-        let over = lane.is_latency() && key != Key::Limit && value > limit && limit.is_some();
+        let over = lane.is_latency() && key == Key::Line && limit.is_some() && value > limit;
         out.push(Item { key, label, value: text(value), over });
     };
     let read = |pick: Option<super::Pick>| sample.and_then(|sample| pick?(sample));
