@@ -122,13 +122,17 @@ fn a_wrong_trace_names_its_line_and_leaves_the_one_before() {
     let mut host = Host::new();
     let piece = |id, text: &str| Ask::Piece { id, bytes: text.into(), ends_file: true, ends: true };
     host.handle(piece(1, "{\"timestamp\": 1, \"input_length\": 10, \"output_length\": 5}"));
-    let Some(Reply::Traced { facts: Err(message), .. }) =
-        host.handle(piece(2, "{\"timestamp\": 1, \"input_length\": 10, \"output_length\": 5}\n{\"timestamp\": tru"))
-    else {
+    let Some(Reply::Traced { facts: Err(message), .. }) = host.handle(piece(
+        2,
+        "{\"timestamp\": 1, \"input_length\": 10, \"output_length\": 5}\n{\"timestamp\": tru",
+    )) else {
         panic!("read");
     };
     assert!(message.detail.contains("Line 2"), "{message}");
-    assert_eq!(host.handle(run(3, Seat::First, Job { crowd: Crowd::Trace { speed: 1.0 }, ..job(false) })), None);
+    assert_eq!(
+        host.handle(run(3, Seat::First, Job { crowd: Crowd::Trace { speed: 1.0 }, ..job(false) })),
+        None
+    );
 }
 
 #[test]

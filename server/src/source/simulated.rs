@@ -124,7 +124,10 @@ mod tests {
             let round = status.simulated.as_ref().map(|simulated| simulated.round);
             told.push((status.now_ms, status.observed.requests_per_sec.unwrap(), round.unwrap()));
         }
-        assert_eq!(told, [(0, 0.0, 0), (10_000, 10.0, 0), (20_000, 20.0, 0), (25_000, 0.0, 1), (35_000, 10.0, 1)]);
+        assert_eq!(
+            told,
+            [(0, 0.0, 0), (10_000, 10.0, 0), (20_000, 20.0, 0), (25_000, 0.0, 1), (35_000, 10.0, 1)]
+        );
     }
 
     #[tokio::test(start_paused = true)]

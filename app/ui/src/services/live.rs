@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use engine::cluster::{History, SCHEMA, Snapshot};
+use engine::cluster::{SCHEMA, Snapshot};
 use engine::text::live::{Away, locked};
 use engine::text::{Message, planner};
 use gloo::events::EventListener;
 use gloo::timers::callback::{Interval, Timeout};
 use leptos::prelude::*;
-use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{EventSource, MessageEvent, RequestInit, Response};
 
-use crate::view_model::live::{Feed, Span, window};
+use crate::view_model::live::{Feed, Span, read, window};
 use crate::view_model::timeline::TimelineData;
 
 const STATUS: &str = "api/cluster";
@@ -125,11 +125,11 @@ impl Live {
         self.timer.try_set_value(None);
         leptos::task::spawn_local(async move {
             // The past first, so that the present is its end.
-            let outcome = match get::<Snapshot>(STATUS).await {
+            let outcome = match get(STATUS, read::snapshot).await {
                 Ok(snapshot) if snapshot.schema != SCHEMA => {
                     Err(Refused::Away(Away::Schema(snapshot.schema)))
                 }
-                Ok(snapshot) => get::<History>(HISTORY).await.map(|history| (snapshot, history)),
+                Ok(snapshot) => get(HISTORY, read::history).await.map(|history| (snapshot, history)),
                 Err(refused) => Err(refused),
             };
             if self.line.is_disposed() {
@@ -155,7 +155,7 @@ impl Live {
         let Ok(source) = EventSource::new(EVENTS) else { return self.wait(Away::Lost) };
         let heard = EventListener::new(&source, "snapshot", move |event| {
             let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-            match serde_json::from_str::<Snapshot>(&text.unwrap_or_default()) {
+            match read::tree(&text.unwrap_or_default()).and_then(|tree| read::snapshot(&tree)) {
                 Ok(snapshot) if snapshot.schema == SCHEMA => {
                     // Only now: a server whose stream breaks at once must not be asked every second.
                     self.failures.try_set_value(0);
@@ -163,7 +163,7 @@ impl Live {
                     self.take(snapshot);
                 }
                 Ok(snapshot) => self.wait(Away::Schema(snapshot.schema)),
-                Err(error) => self.wait(Away::Garbled(error.to_string())),
+                Err(why) => self.wait(Away::Garbled(why)),
             }
         });
         let broken = EventListener::new(&source, "error", move |_| self.wait(Away::Lost));
@@ -250,7 +250,7 @@ impl Live {
         leptos::task::spawn_local(async move {
             let init = RequestInit::new();
             init.set_method("POST");
-            init.set_body(&wasm_bindgen::JsValue::from_str(&token));
+            init.set_body(&wasm_bindgen::JsValue::from_str(&json!({ "token": token }).to_string()));
             match answer(SESSION, &init).await {
                 Ok(_) => {
                     wrong.try_set(None);
@@ -263,13 +263,13 @@ impl Live {
     }
 }
 
-async fn get<T: DeserializeOwned>(url: &str) -> Result<T, Refused> {
+async fn get<T>(url: &str, read: fn(&Value) -> Result<T, String>) -> Result<T, Refused> {
     let text = answer(url, &RequestInit::new()).await?;
     // A host of files may answer everything with a page.
     if !text.trim_start().starts_with('{') {
         return Err(Refused::Away(Away::Nobody));
     }
-    serde_json::from_str(&text).map_err(|error| Refused::Away(Away::Garbled(error.to_string())))
+    read::tree(&text).and_then(|tree| read(&tree)).map_err(|why| Refused::Away(Away::Garbled(why)))
 }
 
 async fn answer(url: &str, init: &RequestInit) -> Result<String, Refused> {
@@ -279,7 +279,7 @@ async fn answer(url: &str, init: &RequestInit) -> Result<String, Refused> {
     let response: Response = response.dyn_into().map_err(|_| nobody())?;
     let text = JsFuture::from(response.text().map_err(|_| nobody())?).await.map_err(|_| nobody())?;
     let text = text.as_string().unwrap_or_default();
-    let said = || serde_json::from_str::<Message>(&text).ok();
+    let said = || read::tree(&text).ok().and_then(|tree| read::message(&tree));
     match response.status() {
         200..=299 => Ok(text),
         401 => Err(Refused::Locked(said().unwrap_or_else(locked))),

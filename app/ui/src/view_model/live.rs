@@ -3,6 +3,8 @@
 mod feed;
 mod plan;
 
+pub mod read;
+
 use engine::cluster::{ClusterStatus, Count, Decision, Event, Pool, Slo, Snapshot, Source};
 use engine::format::{self, NONE, count, duration, ms, percent};
 use engine::text::live::{self as say, Stand};
