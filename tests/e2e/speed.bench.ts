@@ -85,3 +85,36 @@ for (const [name, address] of QUESTIONS) {
     console.log(`  longest task of the page: ${searching} ms while searching, ${await longest(page)} ms while moving`);
   });
 }
+
+test('a replay of 10,000 requests', async ({ page }) => {
+  await watch(page);
+  await page.goto('./#replay.constant-peak10-min17-calm0-static-alone-d4-p4');
+  const going = page.locator('#replay-share');
+  const times: number[] = [];
+  let requests = '';
+  for (let run = 0; run < RUNS; run++) {
+    await going.and(page.locator(':text-is("")')).waitFor({ state: 'attached' });
+    const time = await page.evaluate(
+      (seed) =>
+        new Promise<number>((resolve) => {
+          const share = document.getElementById('replay-share');
+          const field = document.getElementById('seed') as HTMLInputElement;
+          let start = 0;
+          const observer = new MutationObserver(() => {
+            if (start === 0 && share?.textContent !== '') start = performance.now();
+            if (start > 0 && share?.textContent === '') {
+              observer.disconnect();
+              resolve(performance.now() - start);
+            }
+          });
+          observer.observe(document.body, { characterData: true, childList: true, subtree: true });
+          field.value = String(seed);
+          field.dispatchEvent(new Event('input', { bubbles: true }));
+        }),
+      run + 2,
+    );
+    times.push(time);
+    requests = await page.locator('.figures-of-run tbody tr', { hasText: 'Requests served' }).locator('td').nth(1).innerText();
+  }
+  console.log(`replay of ${requests} requests, timelines drawn: ${median(times)}; longest task ${(await longest(page)).toFixed(0)} ms`);
+});

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no threads; the same input gives the same bytes on every target. Modules are
 //! declared in dependency order, and a module imports only from modules above it.
 
+pub mod order;
 pub mod quant;
 pub mod backend;
 pub mod source;

@@ -6,6 +6,7 @@ mod compose;
 mod split;
 mod funnel;
 
+use crate::order;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -90,7 +91,7 @@ pub fn view_all(places: &[&Rows], scenario: &Scenario) -> View {
             view.points.extend(compose::points(rows, scenario, &target));
             view.points[first..].iter_mut().for_each(|point| point.place = place);
         }
-        view.points.sort_by(|a, b| compare(a, b, scenario.goal));
+        order::sort_by(&mut view.points, |a, b| compare(a, b, scenario.goal));
         view.picks = picks(&view.points);
     }
     if scenario.sla.strict {
@@ -157,12 +158,12 @@ fn fixed(places: &[&Rows], target: &Target, view: &mut View) {
         let of_mode = |disagg: bool| {
             let picks = view.picks.iter().copied();
             let mut mode: Vec<usize> = picks.filter(|&at| view.points[at].is_disagg() == disagg).collect();
-            mode.sort_by(best_first);
+            order::sort_by(&mut mode, best_first);
             mode.truncate(FixedPoints::TOP);
             mode
         };
         let mut merged = [of_mode(false), of_mode(true)].concat();
-        merged.sort_by(best_first);
+        order::sort_by(&mut merged, best_first);
         view.picks = merged;
     }
     view.picks.retain(|&pick| view.points[pick].meets());
@@ -252,7 +253,7 @@ fn drop_misses(view: &mut View) {
 pub fn frontier(points: &[(f64, f64)]) -> Vec<usize> {
     let mut order: Vec<usize> =
         (0..points.len()).filter(|&at| points[at].0.is_finite() && points[at].1.is_finite()).collect();
-    order.sort_by(|&a, &b| {
+    order::sort_by(&mut order, |&a, &b| {
         let (a, b) = (points[a], points[b]);
         b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
     });

@@ -2,6 +2,8 @@
 //!
 //! Compiles on every target, so that whatever uses it does too; outside a browser nothing starts.
 
+use std::rc::Rc;
+
 use gloo::events::EventListener;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -29,10 +31,15 @@ impl Drop for Thread {
 
 impl Thread {
     /// Starts the classic worker script at `url`.
-    pub(crate) fn start(url: &str, hear: impl Fn(Signal) + Clone + 'static) -> Result<Self, String> {
+    pub(crate) fn start(url: &str, hear: impl Fn(Signal) + 'static) -> Result<Self, String> {
+        Self::listen(url, &(Rc::new(hear) as Rc<dyn Fn(Signal)>))
+    }
+
+    /// The same for every kind of listener: what is generic about it weighs.
+    fn listen(url: &str, hear: &Rc<dyn Fn(Signal)>) -> Result<Self, String> {
         let worker = Worker::new(url).map_err(|error| describe(&error))?;
         let listener = |kind: &'static str, read: fn(&web_sys::Event) -> Signal| {
-            let hear = hear.clone();
+            let hear = Rc::clone(hear);
             EventListener::new(&worker, kind, move |event| hear(read(event)))
         };
         let listeners = [

@@ -3,6 +3,7 @@
 use super::{Atlas, Row, ask};
 use crate::catalog::Catalog;
 use crate::model::ModelSpec;
+use crate::order;
 use crate::scenario::{Place, QuantChoice, Scenario};
 use crate::system::SystemSpec;
 
@@ -101,7 +102,7 @@ pub(super) fn alike(catalog: &Catalog, places: &[Place]) -> Vec<Vec<u16>> {
             (apart.unwrap_or((u32::MAX, 0)), there.backend != here.backend)
         };
         let mut out: Vec<u16> = (0..places.len() as u16).collect();
-        out.sort_by_key(|&at| distance(&places[usize::from(at)]));
+        order::sort_by_key(&mut out, |&at| distance(&places[usize::from(at)]));
         out
     };
     places.iter().map(order).collect()

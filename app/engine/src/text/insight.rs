@@ -4,6 +4,7 @@ use super::capital;
 use super::layout::{layout_short, serving};
 use crate::explain::{Bound, Explanation, StepKind, StepTime};
 use crate::format::{change, count, ms, percent, rate};
+use crate::order;
 use crate::scenario::Scenario;
 use crate::source::{DataMode, Evidence};
 use crate::view::{Funnel, Point};
@@ -65,7 +66,9 @@ pub fn limited_by(explanation: &Explanation, point: &Point) -> Option<String> {
             _ => steps.iter().map(|step| (step, 1.0)).collect(),
         },
     };
-    weighed.sort_by(|(a, share_a), (b, share_b)| (b.total_ms * share_b).total_cmp(&(a.total_ms * share_a)));
+    order::sort_by(&mut weighed, |(a, share_a), (b, share_b)| {
+        (b.total_ms * share_b).total_cmp(&(a.total_ms * share_a))
+    });
     let (step, _) = weighed.first()?;
     let bounds = [Bound::Compute, Bound::Memory, Bound::Network].map(|bound| {
         // From +0: an empty sum is -0, which would order before it.

@@ -2,7 +2,7 @@
 
 use super::{Message, capital};
 use crate::cluster::Decision;
-use crate::format::{count, duration, typed};
+use crate::format::{count, duration, percent, typed};
 use crate::simulate::story::Kind;
 use crate::simulate::trace::{TraceError, TraceFacts};
 use crate::simulate::{Course, SetupError, Summary};
@@ -103,28 +103,27 @@ pub fn requests(summary: &Summary) -> String {
 /// What a trace is like.
 pub fn trace(facts: &TraceFacts) -> String {
     let TraceFacts { format, requests, length_ms, isl, osl, hit_rate, empty, placed } = *facts;
-    let mut text = format!(
-        "{}: {} requests over {}, on average {} tokens in and {} out",
+    let mut said = vec![format!(
+        "{}: {} requests over {}, on average {} tokens in and {} out{}.",
         format.name(),
         count(requests),
         duration(length_ms as u64),
         count(isl.round() as u64),
         count(osl.round() as u64),
-    );
-    if let Some(rate) = hit_rate {
-        text += &format!(", {} of the prompt tokens seen before", crate::format::percent(rate));
-    }
-    text.push('.');
+        hit_rate.map_or_else(String::new, |rate| {
+            format!(", {} of the prompt tokens seen before", percent(rate).trim_start_matches('+'))
+        }),
+    )];
     if empty > 0 {
-        text += &format!(" {} without a prompt or an answer were left out.", count(empty));
+        said.push(format!("{} without a prompt or an answer were left out.", count(empty)));
     }
     if placed > 0 {
-        text += &format!(
-            " {} have no time of their own and follow the previous turn of their session by its delay.",
+        said.push(format!(
+            "{} have no time of their own and follow the previous turn of their session by its delay.",
             count(placed)
-        );
+        ));
     }
-    text
+    said.join(" ")
 }
 
 /// A trace that cannot be read.

@@ -2,6 +2,7 @@
 
 use super::split::{Pool, gpus, needed, rate, within_budget};
 use super::{EncoderPool, Layout, Point, Target, Worker};
+use crate::order;
 use crate::rows::{AggRow, DecodeRow, EncoderRow, PrefillRow, Rows};
 use crate::scenario::{Goal, Scenario};
 use crate::serving::disagg;
@@ -170,7 +171,7 @@ struct Fronts<'a> {
 impl<'a> Fronts<'a> {
     fn new(rows: &'a [PrefillRow], encoders: &[Option<&'a EncoderRow>], target: &Target) -> Self {
         let mut order: Vec<&PrefillRow> = rows.iter().filter(|row| row.requests_per_sec > 0.0).collect();
-        order.sort_by(|a, b| {
+        order::sort_by(&mut order, |a, b| {
             let size = a.parallel.gpus().cmp(&b.parallel.gpus());
             size.then(a.ttft_ms.total_cmp(&b.ttft_ms)).then(b.requests_per_sec.total_cmp(&a.requests_per_sec))
         });

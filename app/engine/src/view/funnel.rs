@@ -1,6 +1,7 @@
 //! Why candidates were rejected, and what to change when none is left.
 
 use super::{Funnel, Nearest, Target, View};
+use crate::order;
 use crate::rows::{AggRow, DecodeRow, EncoderRow, PrefillRow, Rows, Stages};
 use crate::scenario::Scenario;
 use crate::serving::disagg;
@@ -123,7 +124,7 @@ fn by_size(rows: &[DecodeRow]) -> Vec<(u32, Vec<f64>)> {
         }
     }
     for (_, itls) in &mut sizes {
-        itls.sort_by(f64::total_cmp);
+        order::sort_by(itls, f64::total_cmp);
     }
     sizes
 }

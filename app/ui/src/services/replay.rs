@@ -134,16 +134,11 @@ impl Replay {
         });
         let first = self.start(Seat::First, &form, own);
         self.first.set(first);
-        match other {
-            Some(other) => {
-                let second = self.start(Seat::Second, &other, own);
-                self.second.set(Some(second));
-            }
-            None => {
-                self.ask(Ask::Stop { seat: Seat::Second });
-                self.second.set(None);
-            }
+        let second = other.map(|other| self.start(Seat::Second, &other, own));
+        if second.is_none() {
+            self.ask(Ask::Stop { seat: Seat::Second });
         }
+        self.second.set(second);
     }
 
     fn start(self, seat: Seat, form: &Form, own: Option<&Fleets>) -> Going {

@@ -1,5 +1,6 @@
 //! The atlas of coverage as a sheet: models down, GPU systems and engines across.
 
+use engine::order;
 use std::fmt::Write as _;
 
 use engine::backend::Backend;
@@ -79,7 +80,7 @@ pub fn sheet(atlas: &Atlas, filter: &str) -> Sheet {
         filter.split_whitespace().all(|word| text.contains(word))
     };
     let mut rows: Vec<usize> = (0..atlas.rows.len()).filter(wanted).collect();
-    rows.sort_by_key(|&at| family(&atlas.rows[at]));
+    order::sort_by(&mut rows, |&a, &b| family(&atlas.rows[a]).cmp(family(&atlas.rows[b])));
     let columns = atlas.places.len();
     let mut body = String::new();
     let mut last = "";

@@ -2,6 +2,7 @@
 
 use engine::backend::Backend;
 use engine::link;
+use engine::order;
 use engine::scenario::{EncoderPlace, Goal, Images, Place, Policy, Scenario, Serving};
 use engine::source::DataMode;
 use engine::text;
@@ -109,7 +110,7 @@ pub fn models(query: &str) -> Vec<ModelOption> {
         let id = option.id.to_lowercase();
         words.iter().all(|word| id.contains(word))
     };
-    found.sort_by(|a, b| named(b).cmp(&named(a)).then_with(|| a.id.cmp(&b.id)));
+    order::sort_by(&mut found, |a, b| named(b).cmp(&named(a)).then_with(|| a.id.cmp(&b.id)));
     found
 }
 

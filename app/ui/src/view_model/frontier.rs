@@ -1,5 +1,6 @@
 //! The frontier chart as plain data: where everything stands, in CSS pixels.
 
+use engine::order;
 use engine::scenario::Scenario;
 use engine::view::{Point, View};
 
@@ -165,7 +166,7 @@ impl ChartVm {
         };
         let lines = vec![line(false, &view.frontier_agg), line(true, &view.frontier_disagg)];
         let mut walk: Vec<usize> = marks.iter().filter(|m| m.tone >= Tone::Beyond).map(|m| m.index).collect();
-        walk.sort_by(|&a, &b| by_x(&view.points[a], &view.points[b]));
+        order::sort_by(&mut walk, |&a, &b| by_x(&view.points[a], &view.points[b]));
 
         let x_count = if narrow { 4 } else { 8 };
         let x_step = nice_step((x.domain().1 - x.domain().0) / f64::from(x_count));

@@ -7,6 +7,7 @@ pub mod read;
 
 use engine::cluster::{ClusterStatus, Count, Decision, Event, Pool, Slo, Snapshot, Source};
 use engine::format::{self, NONE, count, duration, ms, percent};
+use engine::order;
 use engine::text::live::{self as say, Stand};
 use engine::text::{Message, planner};
 
@@ -147,7 +148,7 @@ fn pool_vm(pool: &Pool, now_ms: u64) -> PoolVm {
     );
     facts.extend(pool.kv_usage.map(|share| format!("{} of the KV cache in use", percent(share))));
     let mut workers: Vec<WorkerVm> = pool.workers.iter().map(|worker| worker_vm(worker, now_ms)).collect();
-    workers.sort_by_key(|worker| worker.serves);
+    order::sort_by_key(&mut workers, |worker| worker.serves);
     PoolVm {
         role: planner::role(pool.role),
         name: pool.name.clone(),

@@ -1,5 +1,6 @@
 //! Which points of a chart are drawn how, and which of them are named.
 
+use engine::order;
 use std::collections::BTreeSet;
 
 use engine::scenario::Scenario;
@@ -46,7 +47,7 @@ pub(super) fn marks(
             marks.push(Mark { index, x: at.0, y: at.1, disagg, tone });
         }
     }
-    marks.sort_by_key(|mark| mark.tone);
+    order::sort_by_key(&mut marks, |mark| mark.tone);
     marks
 }
 

@@ -97,6 +97,7 @@ impl Form {
     }
 
     /// The same without a planner.
+    #[must_use]
     pub fn without_planner(&self) -> Self {
         Self { planned: false, ..self.clone() }
     }
@@ -261,12 +262,11 @@ impl Field {
         let story = !form.traced;
         let kind = form.outline.kind;
         match self {
-            Self::Busy => story,
             Self::Calm => story && kind != Kind::Constant,
             Self::CalmIsl | Self::CalmOsl => story && matches!(kind, Kind::Storm | Kind::Burst),
             Self::Burst => story && matches!(kind, Kind::Storm | Kind::Burst),
             Self::Peak => story && kind != Kind::Burst,
-            Self::Isl | Self::Osl | Self::Spread => story,
+            Self::Busy | Self::Isl | Self::Osl | Self::Spread => story,
             Self::TraceSpeed => form.traced,
             Self::Prefill => form.count.prefill > 0,
             Self::Gpus | Self::Floor | Self::Look | Self::Sensitivity => form.planned,

@@ -1,5 +1,6 @@
 //! The table of configurations: columns, order, and the same rows as CSV.
 
+use engine::order;
 use std::cmp::Ordering;
 
 use engine::format;
@@ -272,7 +273,7 @@ pub fn rows(view: &View, filter: Filter, sort: Sort, price: Option<f64>) -> Vec<
             let mut both: Vec<usize> =
                 view.frontier_agg.iter().chain(&view.frontier_disagg).copied().collect();
             // Points are stored best first, so that the index is the rank.
-            both.sort_unstable();
+            order::sort_by(&mut both, usize::cmp);
             both.dedup();
             both
         }
@@ -280,7 +281,7 @@ pub fn rows(view: &View, filter: Filter, sort: Sort, price: Option<f64>) -> Vec<
     indices.retain(|&index| index < view.points.len());
     let mut rows: Vec<Row> =
         indices.into_iter().enumerate().map(|(rank, index)| Row { rank, index }).collect();
-    rows.sort_by(|a, b| {
+    order::sort_by(&mut rows, |a, b| {
         let (p, q) = (&view.points[a.index], &view.points[b.index]);
         let order = match sort.column {
             Column::Place => p.place.cmp(&q.place),

@@ -1,6 +1,7 @@
 //! What arrives from the server, in order: history, then one snapshot after the other.
 
 use engine::cluster::{ClusterStatus, Decision, History, Role, SCHEMA, Snapshot};
+use engine::order;
 
 use crate::view_model::timeline::{Clock, TimelineData};
 
@@ -59,7 +60,7 @@ impl Feed {
         data.step_ms = history.step_ms.max(1);
         data.run.samples = history.samples;
         // Lanes are cut by time; a source that is not in order must not break that.
-        data.run.samples.sort_by_key(|sample| sample.at_ms);
+        order::sort_by_key(&mut data.run.samples, |sample| sample.at_ms);
         data.run.decisions = Vec::new();
         merge(&mut data.run.decisions, &history.decisions);
     }
@@ -131,7 +132,7 @@ fn merge(have: &mut Vec<Decision>, more: &[Decision]) {
             None => have.push(decision.clone()),
         }
     }
-    have.sort_by_key(|decision| decision.at_ms);
+    order::sort_by_key(have, |decision| decision.at_ms);
 }
 
 /// First and last moment of a span that ends with what is known.

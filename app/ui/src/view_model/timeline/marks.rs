@@ -1,6 +1,7 @@
 //! Decisions on the time axis; those that would cover each other share a mark.
 
 use engine::cluster::Decision;
+use engine::order;
 use engine::text::planner;
 
 use super::TimelineData;
@@ -68,7 +69,7 @@ pub(super) fn marks(data: &TimelineData, window: (u64, u64), time: &Linear) -> V
             add(ready, Kind::Ready);
         }
     }
-    moments.sort_by_key(|moment| moment.at_ms);
+    order::sort_by_key(&mut moments, |moment| moment.at_ms);
     let mut groups: Vec<Vec<Moment<'_>>> = Vec::new();
     for moment in moments {
         let x = time.px(moment.at_ms as f64);
