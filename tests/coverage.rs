@@ -54,9 +54,9 @@ const LEFT_OUT: [&str; 15] = [
 const MORE_ON_B60: [&str; 3] = ["nvidia/GLM-5.3-NVFP4", "zai-org/GLM-5.3", "zai-org/GLM-5.3-FP8"];
 
 fn shipped() -> Atlas {
-    let path = tests::root().join("perf-data/packs/coverage.json");
-    let text = fs::read_to_string(&path).expect("packs/coverage.json");
-    Atlas::from_json(&text).expect("an atlas")
+    let path = tests::root().join("perf-data/packs/coverage.bin");
+    let bytes = fs::read(&path).expect("packs/coverage.bin");
+    Atlas::from_bytes(&bytes).expect("an atlas")
 }
 
 /// The verdicts of all models on a system that the reference's tables list there.

@@ -70,7 +70,7 @@ fn every_file_is_what_its_name_and_the_index_say() {
     }
     for entry in std::fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let list = ["index.json", "coverage.json"].contains(&name.as_str());
+        let list = ["index.json", "coverage.bin"].contains(&name.as_str());
         assert!(list || named.contains(&name), "{name} is not in the index");
     }
 }

@@ -15,7 +15,7 @@ use perf_data::{Index, Pack};
 use crate::report::Failure;
 
 const INDEX: &str = "index.json";
-const COVERAGE: &str = "coverage.json";
+const COVERAGE: &str = "coverage.bin";
 
 /// Where the data is, seen from a folder that a program or a user stands in.
 const PLACES: [&str; 2] = ["perf-data/packs", "packs"];
@@ -60,8 +60,8 @@ impl Data {
 
     /// Which models answer where: the file beside the packs, or asked anew where it is of other data.
     pub(crate) fn coverage(&self) -> Result<Atlas, Failure> {
-        let shipped = fs::read_to_string(self.folder.join(COVERAGE)).ok();
-        let shipped = shipped.and_then(|json| Atlas::from_json(&json));
+        let shipped = fs::read(self.folder.join(COVERAGE)).ok();
+        let shipped = shipped.and_then(|bytes| Atlas::from_bytes(&bytes));
         if let Some(atlas) = shipped.filter(|atlas| atlas.data == self.index.identity()) {
             return Ok(atlas);
         }

@@ -396,7 +396,7 @@ fn coverage_of_other_data_is_found_anew() {
     }
     index["packs"] = Value::Array(b60);
     std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
-    std::fs::copy(packs().join("coverage.json"), folder.join("coverage.json")).unwrap();
+    std::fs::copy(packs().join("coverage.bin"), folder.join("coverage.bin")).unwrap();
     let asked = ["support", "--system", "b60", "--json"];
     let anew = run(&[&asked[..], &["--data", folder.to_str().unwrap()]].concat());
     std::fs::remove_dir_all(&folder).unwrap();

@@ -13,6 +13,7 @@ pub mod view_model;
 pub mod draw;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod prerender;
+mod reactive;
 mod services;
 mod state;
 mod components;

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use perf_data::Index;
 
 use crate::draw::palette::Palette;
+use crate::reactive::{effect, memo};
 use crate::services::engine::{Engine, Phase};
 use crate::services::papers::Papers;
 use crate::services::replay::Replay;
@@ -131,11 +132,11 @@ impl Page {
             move |_| answer.get().map(|answer| scenario.with(|asked| Arc::new(show(&answer, asked)))),
             |_, _| true,
         );
-        let focus = Memo::new(move |_| {
+        let focus = memo(move || {
             shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref())))
         });
         let today = RwSignal::new(fragment.today.as_deref().and_then(Today::from_name));
-        let standing = Memo::new(move |_| {
+        let standing = memo(move || {
             let (shown, today) = (shown.get()?, today.get()?);
             let (candidate, outcome) = engine.priced.get()?;
             let priced = (today.candidate(&shown)? == candidate).then_some(outcome)?;
@@ -178,16 +179,16 @@ impl Page {
     }
 
     fn follow(self) {
-        Effect::new(move || {
+        effect(move || {
             self.scenario.with(|scenario| self.engine.ask(scenario));
             self.hovered.set(None);
         });
-        Effect::new(move || {
+        effect(move || {
             let address = self.address();
             let rest = Timeout::new(ADDRESS_REST_MS, move || location::replace(&address));
             self.pending.set_value(Some(rest));
         });
-        Effect::new(move || {
+        effect(move || {
             if let (Some(index), true) =
                 (self.focus.get(), self.engine.phase.with(|phase| *phase == Phase::Done))
                 && let Some(candidate) =
@@ -196,7 +197,7 @@ impl Page {
                 self.engine.explain(candidate);
             }
         });
-        Effect::new(move || {
+        effect(move || {
             let done = self.engine.phase.with(|phase| *phase == Phase::Done);
             if let (true, Some(today), Some(shown)) = (done, self.today.get(), self.shown.get_untracked())
                 && let Some(candidate) = today.candidate(&shown)
@@ -204,7 +205,7 @@ impl Page {
                 self.engine.price(candidate);
             }
         });
-        Effect::new(move || {
+        effect(move || {
             theme::apply(self.theme.get());
             self.palette.set(theme::palette());
         });
@@ -212,10 +213,10 @@ impl Page {
         location::on_back(move || self.read_address());
         self.committed.set_value(self.address_untracked());
         // What answers where can wait for the first answer, unless it is what is looked at.
-        let wanted = Memo::new(move |_| {
+        let wanted = memo(move || {
             self.screen.get() == Screen::Coverage || self.engine.phase.with(|phase| *phase == Phase::Done)
         });
-        Effect::new(move || {
+        effect(move || {
             let missing = self.coverage.with_untracked(Option::is_none);
             if let (true, true, Some(index)) = (wanted.get(), missing, self.index.get()) {
                 leptos::task::spawn_local(async move {

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 
 /// Smaller files fit into one packet anyway.
 const SMALLEST: u64 = 1024;
-const KINDS: [&str; 8] = ["html", "js", "wasm", "css", "json", "svg", "txt", "webmanifest"];
+const KINDS: [&str; 9] = ["bin", "html", "js", "wasm", "css", "json", "svg", "txt", "webmanifest"];
 const BROTLI_BUFFER: usize = 1 << 16;
 const BROTLI_QUALITY: u32 = 11;
 /// 16 MB, the largest window every browser accepts.

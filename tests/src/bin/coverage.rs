@@ -1,11 +1,11 @@
-//! Writes `perf-data/packs/coverage.json`: which models answer where, and why the others do not.
+//! Writes `perf-data/packs/coverage.bin`: which models answer where, and why the others do not.
 
 use std::{fs, process};
 
 fn main() {
-    let path = tests::root().join("perf-data/packs/coverage.json");
-    let json = serde_json::to_string(&tests::coverage()).map_err(|error| error.to_string());
-    let written = json.and_then(|json| fs::write(&path, json + "\n").map_err(|error| error.to_string()));
+    let path = tests::root().join("perf-data/packs/coverage.bin");
+    let bytes = tests::coverage().to_bytes().ok_or_else(|| "it cannot be written".to_owned());
+    let written = bytes.and_then(|bytes| fs::write(&path, bytes).map_err(|error| error.to_string()));
     if let Err(error) = written {
         eprintln!("{}: {error}", path.display());
         process::exit(1);

@@ -85,9 +85,14 @@ impl Atlas {
         Self { data: index.identity(), places, alike, verdicts, rows }
     }
 
-    /// Reads `coverage.json`; none when it is damaged or of another release.
-    pub fn from_json(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+    /// Reads `coverage.bin`; none when it is damaged or of another release.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::take_from_bytes(bytes).ok().and_then(|(atlas, rest)| rest.is_empty().then_some(atlas))
+    }
+
+    /// Writes it; none when there is no memory for it.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        postcard::to_allocvec(self).ok()
     }
 
     /// Verdicts on a model in the place at `at`, by serving mode; none outside the atlas.

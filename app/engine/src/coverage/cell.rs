@@ -61,7 +61,6 @@ pub enum Verdict {
         /// Why measurements do not answer.
         why: Reason,
         /// Precisions that are measured in the same place, where the checkpoint's are not.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         with: Option<QuantChoice>,
     },
     /// No layout has an answer in any data mode.
@@ -69,7 +68,6 @@ pub enum Verdict {
         /// Why.
         why: Reason,
         /// Precisions that have an answer in the same place, where the checkpoint's have none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         with: Option<QuantChoice>,
     },
 }

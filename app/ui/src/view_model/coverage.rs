@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn atlas() -> Atlas {
-        Atlas::from_json(include_str!("../../../../perf-data/packs/coverage.json")).expect("an atlas")
+        Atlas::from_bytes(include_bytes!("../../../../perf-data/packs/coverage.bin")).expect("an atlas")
     }
 
     #[test]
