@@ -19,6 +19,16 @@ pub(crate) fn CopyButton(
     #[prop(default = "ghost")]
     class: &'static str,
 ) -> impl IntoView {
+    button(label, Box::new(text), disabled, class)
+}
+
+/// The button itself: not generic, so that the page carries it once.
+fn button(
+    label: &'static str,
+    text: Box<dyn Fn() -> String + Send + Sync>,
+    disabled: Signal<bool>,
+    class: &'static str,
+) -> AnyView {
     let outcome = RwSignal::new(None::<bool>);
     let press = move |_| {
         let text = text();
@@ -37,7 +47,8 @@ pub(crate) fn CopyButton(
     };
     view! {
         <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=press disabled=move || disabled.get()>
-            <span aria-live="polite">{says}</span>
+            <span aria-live="polite">{move || says()}</span>
         </button>
     }
+    .into_any()
 }

@@ -26,11 +26,24 @@ pub(crate) fn Select(
     /// Chooses.
     set: impl Fn(String) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
+    list(id, label, name, choices, value, refused, Box::new(set))
+}
+
+/// The list itself: not generic, so that the page carries it once and not once for each list.
+fn list(
+    id: &'static str,
+    label: &'static str,
+    name: Option<&'static str>,
+    choices: Signal<Vec<Choice>>,
+    value: Signal<String>,
+    refused: Signal<Option<String>>,
+    set: Box<dyn Fn(String) + Send + Sync>,
+) -> AnyView {
     let has_error = move || refused.with(Option::is_some);
     let error_id = format!("{id}-error");
     let described_by = error_id.clone();
     view! {
-        <div class="control" class:bad=has_error>
+        <div class="control" class:bad=move || has_error()>
             <label for=id>{label}</label>
             <select
                 id=id
@@ -51,4 +64,5 @@ pub(crate) fn Select(
             <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get()}</p>
         </div>
     }
+    .into_any()
 }
