@@ -3,6 +3,7 @@
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 
+use super::handler;
 use crate::services::clipboard;
 
 /// Copies what `text` gives at the moment of the click.
@@ -46,7 +47,7 @@ fn button(
         Some(false) => "Not allowed here",
     };
     view! {
-        <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=press disabled=move || disabled.get()>
+        <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=handler(press) disabled=move || disabled.get()>
             <span aria-live="polite">{move || says()}</span>
         </button>
     }

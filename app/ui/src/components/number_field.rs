@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
-use super::Glossed;
+use super::{Glossed, handler};
 use crate::services::screen;
 
 /// A field for one number.
@@ -42,6 +42,7 @@ pub(crate) fn NumberField(
 }
 
 /// What does not change about a field.
+#[derive(Clone, Copy)]
 struct Look {
     id: &'static str,
     label: &'static str,
@@ -113,9 +114,9 @@ fn field(
                     prop:value=move || text.get()
                     aria-invalid=move || has_error().to_string()
                     aria-describedby=move || has_error().then(|| described_by.clone())
-                    on:input=on_input
-                    on:blur=move |_| finish()
-                    on:keydown=on_key
+                    on:input=handler(on_input)
+                    on:blur=handler(move |_| finish())
+                    on:keydown=handler(on_key)
                 />
                 {(!unit.is_empty()).then(|| view! { <i>{unit}</i> })}
             </span>
