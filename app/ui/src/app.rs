@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::services::screen;
 use crate::state::{MAX_PINS, Page};
 use crate::view_model::fragment::Screen;
@@ -16,7 +17,7 @@ pub fn App() -> impl IntoView {
     keys(page);
     let on = move |wanted| page.screen.get() == wanted;
     view! {
-        <a class="skip" href="#answer" on:click=move |event| { event.prevent_default(); screen::focus("answer"); }>"Skip to the answer"</a>
+        <a class="skip" href="#answer" on:click=handler(move |event: leptos::ev::MouseEvent| { event.prevent_default(); screen::focus("answer"); })>"Skip to the answer"</a>
         <TopBar/>
         <ScenarioBar/>
         <main id="answer" tabindex="-1">

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::handler;
 use crate::services::screen;
-use crate::view_model::form::ModelOption;
+use crate::view_model::form::{ModelOption, short_model};
 
 /// Type to find, arrows to move, Enter to take.
 #[component]
@@ -60,11 +61,6 @@ pub(crate) fn Combobox(
         event.prevent_default();
         event.stop_propagation();
     };
-    let text = move || {
-        query
-            .get()
-            .unwrap_or_else(|| value.with(|value| crate::view_model::form::short_model(value).to_owned()))
-    };
     let row = move |at: usize, current: bool, title: String, detail: String| {
         view! {
             <li
@@ -73,7 +69,7 @@ pub(crate) fn Combobox(
                 aria-selected=move || (active.get() == at).to_string()
                 class:active=move || active.get() == at
                 class:current=current
-                on:pointerdown=move |event| { event.prevent_default(); choose(at); }
+                on:pointerdown=handler(move |event: leptos::ev::PointerEvent| { event.prevent_default(); choose(at); })
             >
                 <b>{title}</b>
                 <span>{detail}</span>
@@ -100,16 +96,16 @@ pub(crate) fn Combobox(
                 aria-activedescendant=move || open.get().then(|| option_id(active.get()))
                 aria-invalid=move || error.with(Option::is_some).to_string()
                 title=move || value.get()
-                prop:value=text
-                on:focus=move |event| {
+                prop:value=move || query.get().unwrap_or_else(|| value.with(|value| short_model(value).to_owned()))
+                on:focus=handler(move |event: leptos::ev::FocusEvent| {
                     active.set(0);
                     query.set(Some(String::new()));
                     event_target::<web_sys::HtmlInputElement>(&event).select();
-                }
-                on:click=move |_| query.update(|query| { query.get_or_insert_default(); })
-                on:blur=move |_| close()
-                on:input=move |event| { active.set(0); query.set(Some(event_target_value(&event))); }
-                on:keydown=on_key
+                })
+                on:click=handler(move |_| query.update(|query| { query.get_or_insert_default(); }))
+                on:blur=handler(move |_| close())
+                on:input=handler(move |event: leptos::ev::Event| { active.set(0); query.set(Some(event_target_value(&event))); })
+                on:keydown=handler(on_key)
                 placeholder=move || value.get()
             />
             <ul class="options" id=list role="listbox" aria-label=label class:hidden=move || !open.get()>
@@ -120,7 +116,7 @@ pub(crate) fn Combobox(
                         let current = value.with_untracked(|value| *value == option.id);
                         row(at, current, option.id, option.detail)
                     });
-                    (rows.collect_view(), none(), last)
+                    (rows.collect_view(), none(), last).into_any()
                 }}
             </ul>
             <p class="field-error" class:hidden=move || error.with(Option::is_none)>{move || error.get()}</p>

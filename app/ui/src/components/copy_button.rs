@@ -3,6 +3,7 @@
 use gloo::timers::callback::Timeout;
 use leptos::prelude::*;
 
+use super::handler;
 use crate::services::clipboard;
 
 /// Copies what `text` gives at the moment of the click.
@@ -19,6 +20,16 @@ pub(crate) fn CopyButton(
     #[prop(default = "ghost")]
     class: &'static str,
 ) -> impl IntoView {
+    button(label, Box::new(text), disabled, class)
+}
+
+/// The button itself: not generic, so that the page carries it once.
+fn button(
+    label: &'static str,
+    text: Box<dyn Fn() -> String + Send + Sync>,
+    disabled: Signal<bool>,
+    class: &'static str,
+) -> AnyView {
     let outcome = RwSignal::new(None::<bool>);
     let press = move |_| {
         let text = text();
@@ -36,8 +47,9 @@ pub(crate) fn CopyButton(
         Some(false) => "Not allowed here",
     };
     view! {
-        <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=press disabled=move || disabled.get()>
-            <span aria-live="polite">{says}</span>
+        <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=handler(press) disabled=move || disabled.get()>
+            <span aria-live="polite">{move || says()}</span>
         </button>
     }
+    .into_any()
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::handler;
 use crate::view_model::live::LogRow;
 
 /// The table; a time leads to its moment on the timelines.
@@ -19,7 +20,7 @@ pub(crate) fn DecisionTable(
         let label = format!("{time}, show it on the timelines");
         view! {
             <tr>
-                <td><button type="button" class="ghost small" aria-label=label on:click=move |_| cursor.set(Some(at_ms))>{time}</button></td>
+                <td><button type="button" class="ghost small" aria-label=label on:click=handler(move |_| cursor.set(Some(at_ms)))>{time}</button></td>
                 <td class="strong">{what}</td>
                 <td>{by}</td>
                 <td class="why">{why}</td>
@@ -32,7 +33,7 @@ pub(crate) fn DecisionTable(
         <div class="scroll" tabindex="0" role="region" aria-label="Decision log">
             <table>
                 <thead><tr><th>"Time"</th><th>"Change"</th><th>"Asked by"</th><th>"Why"</th><th>"New workers"</th></tr></thead>
-                <tbody>{move || rows.get().into_iter().map(row).collect_view()}</tbody>
+                <tbody>{move || rows.get().into_iter().map(row).collect_view().into_any()}</tbody>
             </table>
         </div>
         <p class="note" class:hidden=move || !rows.with(Vec::is_empty)>{none}</p>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::handler;
 use crate::services::files;
 
 /// A section that takes dropped files; Escape closes it.
@@ -23,21 +24,21 @@ pub(crate) fn DropPanel(
             class="own"
             class:over=move || over.get()
             aria-label=label
-            on:keydown=move |event| {
+            on:keydown=handler(move |event: leptos::ev::KeyboardEvent| {
                 if event.key() == "Escape" {
                     event.stop_propagation();
                     close();
                 }
-            }
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event| {
+            })
+            on:dragover=handler(move |event: leptos::ev::DragEvent| { event.prevent_default(); over.set(true); })
+            on:dragleave=handler(move |_| over.set(false))
+            on:drop=handler(move |event: leptos::ev::DragEvent| {
                 over.set(false);
                 if let Some(files) = files::dropped(&event) {
                     event.prevent_default();
                     leptos::task::spawn_local(async move { take(files::texts(Some(files), limit).await) });
                 }
-            }
+            })
         >
             {children()}
         </section>
@@ -61,7 +62,7 @@ pub(crate) fn ChooseFiles(
                 type="file"
                 multiple
                 accept=accept
-                on:change=move |event| leptos::task::spawn_local(async move { take(files::chosen(event, limit).await) })
+                on:change=handler(move |event: leptos::ev::Event| leptos::task::spawn_local(async move { take(files::chosen(event, limit).await) }))
             />
         </label>
     }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::handler;
 use crate::view_model::form::Choice;
 
 /// The browser's own list, with a caption.
@@ -26,11 +27,31 @@ pub(crate) fn Select(
     /// Chooses.
     set: impl Fn(String) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
+    list(Names { id, label, name }, choices, value, refused, Box::new(set))
+}
+
+/// What a list is called.
+#[derive(Clone, Copy)]
+struct Names {
+    id: &'static str,
+    label: &'static str,
+    name: Option<&'static str>,
+}
+
+/// The list itself: not generic, so that the page carries it once and not once for each list.
+fn list(
+    names: Names,
+    choices: Signal<Vec<Choice>>,
+    value: Signal<String>,
+    refused: Signal<Option<String>>,
+    set: Box<dyn Fn(String) + Send + Sync>,
+) -> AnyView {
+    let Names { id, label, name } = names;
     let has_error = move || refused.with(Option::is_some);
     let error_id = format!("{id}-error");
     let described_by = error_id.clone();
     view! {
-        <div class="control" class:bad=has_error>
+        <div class="control" class:bad=move || has_error()>
             <label for=id>{label}</label>
             <select
                 id=id
@@ -38,17 +59,18 @@ pub(crate) fn Select(
                 aria-label=name
                 aria-invalid=move || has_error().to_string()
                 aria-describedby=move || has_error().then(|| described_by.clone())
-                on:change=move |event| set(event_target_value(&event))
+                on:change=handler(move |event: leptos::ev::Event| set(event_target_value(&event)))
             >
                 {move || {
                     let now = value.get();
                     choices.get().into_iter().map(|choice| {
                         let on = choice.value == now;
                         view! { <option value=choice.value prop:selected=on>{choice.label}</option> }
-                    }).collect_view()
+                    }).collect_view().into_any()
                 }}
             </select>
             <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get()}</p>
         </div>
     }
+    .into_any()
 }

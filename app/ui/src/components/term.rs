@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use engine::text::glossary;
 use leptos::prelude::*;
 
+use super::handler;
 use crate::state::use_page;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -33,7 +34,7 @@ pub(crate) fn Glossed(
                     aria-label=format!("What is {}?", entry.term)
                     aria-expanded=move || open().to_string()
                     aria-controls=controls
-                    on:click=toggle
+                    on:click=handler(toggle)
                 >
                     "?"
                 </button>

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
 
+use super::handler;
 use crate::draw;
 use crate::services::{screen, surface};
 use crate::state::use_page;
@@ -127,18 +128,18 @@ pub(crate) fn Timeline(
         <div
             class="timeline"
             node_ref=frame
-            style:height=height
-            on:pointerdown=down
-            on:pointermove=moved
-            on:pointerup=move |_| dragging.set(false)
-            on:pointercancel=move |_| dragging.set(false)
+            style:height=move || height()
+            on:pointerdown=handler(down)
+            on:pointermove=handler(moved)
+            on:pointerup=handler(move |_| dragging.set(false))
+            on:pointercancel=handler(move |_| dragging.set(false))
         >
-            <canvas node_ref=canvas aria-hidden="true" style:height=height></canvas>
+            <canvas node_ref=canvas aria-hidden="true" style:height=move || height()></canvas>
             {lanes(parts)}
             <Cursor parts=parts label=label/>
             {marks(parts)}
             <ul class="offscreen">
-                {move || vm.get().map(|vm| vm.lanes.iter().map(|lane| view! { <li>{lane.says.clone()}</li> }).collect_view())}
+                {move || vm.get().map(|vm| vm.lanes.iter().map(|lane| view! { <li>{lane.says.clone()}</li> }).collect_view()).into_any()}
             </ul>
         </div>
         <p class="latest">{move || latest().unwrap_or_else(|| "No decision yet.".to_owned())}</p>
@@ -154,7 +155,6 @@ fn Cursor(
     label: &'static str,
 ) -> impl IntoView {
     let Parts { data, vm, window, at, read, .. } = parts;
-    let says = move || read.with(|read| read.sentence(data.with_untracked(|data| data.aggregated)));
     let flips = move || parts.x().zip(vm.get()).is_some_and(|(x, vm)| x > vm.plot.1 - 64.0);
     view! {
         <div
@@ -169,10 +169,10 @@ fn Cursor(
             aria-valuemin=move || window.get().0.to_string()
             aria-valuemax=move || window.get().1.to_string()
             aria-valuenow=move || at.get().to_string()
-            aria-valuetext=says
-            on:keydown=move |event| parts.key(&event)
+            aria-valuetext=move || read.with(|read| read.sentence(data.with_untracked(|data| data.aggregated)))
+            on:keydown=handler(move |event: leptos::ev::KeyboardEvent| parts.key(&event))
         >
-            <span class:flips=flips>{move || read.with(|read| read.time.clone())}</span>
+            <span class:flips=move || flips()>{move || read.with(|read| read.time.clone())}</span>
         </div>
     }
 }
@@ -188,10 +188,10 @@ fn lanes(parts: Parts) -> impl IntoView {
     let head = move |(lane, title, head): (Lane, &'static str, f64)| {
         let values = move || read.with(|read| read.items(lane).iter().map(value).collect_view());
         view! {
-            <div class="lane" data-lane=title style:top=px(head) aria-hidden="true"><b>{title}</b>{values}</div>
+            <div class="lane" data-lane=title style:top=px(head) aria-hidden="true"><b>{title}</b>{move || values().into_any()}</div>
         }
     };
-    move || heads.get().into_iter().map(head).collect_view()
+    view! { {move || heads.get().into_iter().map(head).collect_view().into_any()} }
 }
 
 fn value(item: &Item) -> impl IntoView + use<> {
@@ -213,11 +213,11 @@ fn marks(parts: Parts) -> impl IntoView {
                 style:top=px(y - 14.0)
                 aria-label=says.clone()
                 title=says
-                on:click=move |_| cursor.set(Some(at_ms))
+                on:click=handler(move |_| cursor.set(Some(at_ms)))
             ></button>
         }
     };
     view! {
-        <div role="group" aria-label="Decisions">{move || marks.get().into_iter().map(button).collect_view()}</div>
+        <div role="group" aria-label="Decisions">{move || marks.get().into_iter().map(button).collect_view().into_any()}</div>
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::services::screen;
 use crate::state::use_page;
 use crate::view_model::coverage::{At, Sheet, answering, cell_at, cell_id, detail, sheet, step};
@@ -62,18 +63,18 @@ pub(crate) fn Coverage() -> impl IntoView {
                 <div class="sheethead">
                     <h1>"Coverage"</h1>
                     <input class="field" type="search" id="coverage-filter" aria-label="Find a model" placeholder="Find a model or family"
-                        on:input=move |event| { chosen.set(None); filter.set(event_target_value(&event)); }/>
-                    <p>{count}" ● measured · ◐ one serving mode · ○ estimated · – no answer"</p>
+                        on:input=handler(move |event: leptos::ev::Event| { chosen.set(None); filter.set(event_target_value(&event)); })/>
+                    <p>{move || count()}" ● measured · ◐ one serving mode · ○ estimated · – no answer"</p>
                 </div>
                 <div class="scroll">
                     <table
                         role="grid"
                         aria-label="Models by GPU and engine"
-                        on:keydown=on_key
-                        on:click=move |event| if let Some(at) = target(&event) { open(at); }
-                        on:focusin=move |event| if let Some(at) = target(&event) { chosen.set(Some(at)); }
-                        on:pointerover=move |event| passing.set(target(&event))
-                        on:pointerleave=move |_| passing.set(None)
+                        on:keydown=handler(on_key)
+                        on:click=handler(move |event: leptos::ev::MouseEvent| if let Some(at) = target(&event) { open(at); })
+                        on:focusin=handler(move |event: leptos::ev::FocusEvent| if let Some(at) = target(&event) { chosen.set(Some(at)); })
+                        on:pointerover=handler(move |event: leptos::ev::PointerEvent| passing.set(target(&event)))
+                        on:pointerleave=handler(move |_| passing.set(None))
                     >
                         <thead inner_html=move || sheet.with(|sheet| sheet.head.clone())></thead>
                         <tbody inner_html=move || sheet.with(|sheet| sheet.body.clone())></tbody>
@@ -91,7 +92,7 @@ pub(crate) fn Coverage() -> impl IntoView {
                         let (first, more) = if on.is_some() { (on, shown.inferred) } else { (shown.inferred, None) };
                         let button = move |(name, scenario), id: Option<&'static str>| view! {
                             <button type="button" class="ghost wrap" id=id
-                                on:click=move |_| { page.set(Clone::clone(&scenario)); page.go(Screen::Explore); }>{name}</button>
+                                on:click=handler(move |_| { page.set(Clone::clone(&scenario)); page.go(Screen::Explore); })>{name}</button>
                         };
                         view! {
                             <h2>{shown.model}</h2>

@@ -3,6 +3,7 @@
 use engine::{format, text};
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::state::{Pin, use_page};
 use crate::view_model::form;
 
@@ -15,13 +16,13 @@ pub(crate) fn PinTray() -> impl IntoView {
             let drop_label = format!("Remove pin {}", at + 1);
             view! {
                 <li class="pin">
-                    <button type="button" class="recall" on:click=move |_| page.recall(at)>
+                    <button type="button" class="recall" on:click=handler(move |_| page.recall(at))>
                         <b>{at + 1}</b>
                         <span class=mark(&pin)></span>
                         {name(&pin)}
                         <i>{format::rate(pin.point.tokens_per_sec_per_gpu)}</i>
                     </button>
-                    <button type="button" class="drop" aria-label=drop_label on:click=move |_| { page.pins.update(|pins| { pins.remove(at); }); }>
+                    <button type="button" class="drop" aria-label=drop_label on:click=handler(move |_| { page.pins.update(|pins| { pins.remove(at); }); })>
                         "×"
                     </button>
                 </li>
@@ -31,7 +32,7 @@ pub(crate) fn PinTray() -> impl IntoView {
     view! {
         <Show when=move || !page.pins.with(Vec::is_empty)>
             <footer class="tray">
-                <ol aria-label="Pins">{pins}</ol>
+                <ol aria-label="Pins">{move || pins().into_any()}</ol>
                 <span class="hint">"1–6 recall a pin · P pins · Esc drops the selection"</span>
             </footer>
         </Show>

@@ -10,7 +10,7 @@ use engine::problem::Field;
 use engine::scenario::{Goal, Place, Scenario};
 use leptos::prelude::*;
 
-use crate::components::{Combobox, NumberField, Select};
+use crate::components::{Combobox, NumberField, Select, handler};
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
 use crate::view_model::coverage;
@@ -46,7 +46,7 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
         <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
             <div class="fold">
                 <p><b>{move || lines.get().0}</b><span>{move || lines.get().1}</span></p>
-                <button type="button" class="ghost" aria-expanded=move || unfolded.get().to_string() on:click=fold>
+                <button type="button" class="ghost" aria-expanded=move || unfolded.get().to_string() on:click=handler(fold)>
                     {move || if unfolded.get() { "Done" } else { "Edit" }}
                 </button>
             </div>
@@ -262,13 +262,13 @@ fn Stories(
                     type="button"
                     class="story"
                     aria-pressed=move || (current.get() == Some(preset.name)).to_string()
-                    on:click=move |_| { page.selected.set(None); page.set(preset.scenario()); }
+                    on:click=handler(move |_| { page.selected.set(None); page.set(preset.scenario()); })
                 >
                     {preset.name}
                 </button>
             }).collect_view()}
-            <p>{sentence}</p>
-            <button type="button" id="bring" class="ghost small" aria-expanded=move || bring.get().to_string() on:click=move |_| bring.update(|open| *open = !*open)>
+            <p>{move || sentence()}</p>
+            <button type="button" id="bring" class="ghost small" aria-expanded=move || bring.get().to_string() on:click=handler(move |_| bring.update(|open| *open = !*open))>
                 "Where am I today?"
             </button>
         </div>

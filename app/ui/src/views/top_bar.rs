@@ -3,7 +3,7 @@
 use engine::{format, text};
 use leptos::prelude::*;
 
-use crate::components::CopyButton;
+use crate::components::{CopyButton, handler};
 use crate::services::engine::Phase;
 use crate::services::location;
 use crate::services::theme::Theme;
@@ -22,7 +22,7 @@ pub(crate) fn TopBar() -> impl IntoView {
             <a
                 href=href
                 aria-current=move || on().then_some("page")
-                on:click=move |event| { event.prevent_default(); page.go(screen); }
+                on:click=handler(move |event: leptos::ev::MouseEvent| { event.prevent_default(); page.go(screen); })
             >
                 {screen.label()}
             </a>
@@ -57,7 +57,7 @@ fn Counter() -> impl IntoView {
             page.engine.answer.with(|answer| answer.as_ref().map(|answer| format::ms(answer.elapsed_ms)))?;
         Some(view! { <b>{tried}</b>" tried · "<b>{spent}</b>" ms" })
     };
-    view! { <span class="counter" title="Candidates tried within the GPU budget, and the time of the last search">{figures}</span> }
+    view! { <span class="counter" title="Candidates tried within the GPU budget, and the time of the last search">{move || figures().into_any()}</span> }
 }
 
 /// A thin line that waits before it shows, and a word that waits longer: both by style sheet alone.
@@ -85,9 +85,9 @@ fn Progress() -> impl IntoView {
         })
     };
     view! {
-        <div class="progress" class:busy=busy class:resting=resting class:unknown=move || share().is_none()>
-            <i style:width=width></i>
-            <span>{word}</span>
+        <div class="progress" class:busy=move || busy() class:resting=move || resting() class:unknown=move || share().is_none()>
+            <i style:width=move || width()></i>
+            <span>{move || word()}</span>
         </div>
     }
 }
@@ -98,7 +98,7 @@ fn ThemeSwitch() -> impl IntoView {
     view! {
         <label class="theme">
             <span class="offscreen">"Theme"</span>
-            <select class="ghost" on:change=move |event| page.theme.set(Theme::from_name(&event_target_value(&event)))>
+            <select class="ghost" on:change=handler(move |event: leptos::ev::Event| page.theme.set(Theme::from_name(&event_target_value(&event))))>
                 {Theme::ALL.map(|theme| view! {
                     <option value=theme.name() prop:selected=move || page.theme.get() == theme>{theme.label()}</option>
                 }).collect_view()}
@@ -119,5 +119,5 @@ pub(crate) fn LiveRegion() -> impl IntoView {
             .unwrap_or_default(),
         _ => String::new(),
     };
-    view! { <p class="offscreen" aria-live="polite" id="announcement">{said}</p> }
+    view! { <p class="offscreen" aria-live="polite" id="announcement">{move || said()}</p> }
 }

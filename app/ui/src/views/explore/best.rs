@@ -4,7 +4,7 @@ use engine::text;
 use leptos::prelude::*;
 
 use super::notices::suggestions;
-use crate::components::{Glossed, MessageBox};
+use crate::components::{Glossed, MessageBox, handler};
 use crate::state::{Page, use_page};
 use crate::view_model::best::{BestVm, Fact, ShapeRow};
 use crate::view_model::fragment::Screen;
@@ -37,14 +37,14 @@ pub(super) fn BestCard() -> impl IntoView {
         }
     };
     view! {
-        <aside class="panel best" aria-label=heading>
+        <aside class="panel best" aria-label=move || heading().to_owned()>
             <div class="eyebrow">
-                <h2>{heading}</h2>
-                <button type="button" class="ghost small" class:hidden=move || !selected.get() on:click=move |_| { page.deselect(); page.commit(); }>
+                <h2>{move || heading()}</h2>
+                <button type="button" class="ghost small" class:hidden=move || !selected.get() on:click=handler(move |_| { page.deselect(); page.commit(); })>
                     "Show best"
                 </button>
             </div>
-            {content}
+            {move || content()}
         </aside>
     }
 }
@@ -67,10 +67,10 @@ fn Answer(
                 <dd><span class="badge" class:weak=!solid title=move || evidence_title(page)>{evidence}</span></dd>
             </div>
         </dl>
-        <p class="why">{move || why(page)}</p>
+        <p class="why">{move || why(page).into_any()}</p>
         <div class="act">
-            <button type="button" class="primary" on:click=move |_| page.go(Screen::Export)>"Export manifest"</button>
-            <button type="button" class="ghost" aria-pressed=move || page.is_pinned().to_string() on:click=move |_| page.toggle_pin()>
+            <button type="button" class="primary" on:click=handler(move |_| page.go(Screen::Export))>"Export manifest"</button>
+            <button type="button" class="ghost" aria-pressed=move || page.is_pinned().to_string() on:click=handler(move |_| page.toggle_pin())>
                 {move || if page.is_pinned() { "Pinned" } else { "Pin" }}
             </button>
         </div>
@@ -140,5 +140,5 @@ fn Nothing() -> impl IntoView {
             view! { <MessageBox message=text::nothing_fits(&nearest, &shown.scenario)>{buttons}</MessageBox> },
         )
     };
-    view! { <div class="nothing">{content}</div> }
+    view! { <div class="nothing">{move || content().into_any()}</div> }
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::handle::Handle;
 use super::hover_card::HoverCard;
 use super::look::{Look, SLACK};
-use crate::components::{Glossed, Segments};
+use crate::components::{Glossed, Segments, handler};
 use crate::draw;
 use crate::services::surface;
 use crate::state::use_page;
@@ -44,13 +44,13 @@ pub(super) fn Chart() -> impl IntoView {
             role="group"
             aria-label="Frontier chart: tokens per second per GPU against tokens per second per user. Arrow keys walk the frontier; the table below has the same figures."
             class:pointing=move || page.hovered.get().is_some()
-            on:pointerdown=move |event| look.down(&event)
-            on:pointermove=move |event| look.moved(&event)
-            on:pointerup=move |event| look.up(&event)
-            on:pointerleave=move |_| { page.hovered.set(None); look.brush.set(None); }
-            on:dblclick=move |_| look.zoom.set(None)
-            on:wheel=move |event| look.turned(&event)
-            on:keydown=move |event| look.key(&event)
+            on:pointerdown=handler(move |event: leptos::ev::PointerEvent| look.down(&event))
+            on:pointermove=handler(move |event: leptos::ev::PointerEvent| look.moved(&event))
+            on:pointerup=handler(move |event: leptos::ev::PointerEvent| look.up(&event))
+            on:pointerleave=handler(move |_| { page.hovered.set(None); look.brush.set(None); })
+            on:dblclick=handler(move |_| look.zoom.set(None))
+            on:wheel=handler(move |event: leptos::ev::WheelEvent| look.turned(&event))
+            on:keydown=handler(move |event: leptos::ev::KeyboardEvent| look.key(&event))
         >
             <canvas node_ref=canvas aria-hidden="true"></canvas>
             <div
@@ -75,7 +75,7 @@ fn Heading(look: Look) -> impl IntoView {
                 <span><span class="mark disagg"></span>"disaggregated"<Glossed term="disagg"/></span>
                 <span><span class="mark out"></span>"outside the SLO"<Glossed term="SLO"/></span>
             </div>
-            <button type="button" class="ghost" class:hidden=move || look.zoom.get().is_none() on:click=move |_| look.zoom.set(None)>
+            <button type="button" class="ghost" class:hidden=move || look.zoom.get().is_none() on:click=handler(move |_| look.zoom.set(None))>
                 "Reset zoom"
             </button>
             <Segments

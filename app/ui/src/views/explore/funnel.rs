@@ -24,5 +24,5 @@ pub(super) fn Funnel() -> impl IntoView {
         let notes: Vec<String> = notes.into_iter().flatten().collect();
         (!notes.is_empty()).then(|| view! { <p class="reach">{notes.join(" ")}</p> })
     };
-    view! { <ol class="funnel" aria-label="Candidates left after each stage">{stages}</ol>{reach} }
+    view! { <ol class="funnel" aria-label="Candidates left after each stage">{move || stages().into_any()}</ol>{move || reach().into_any()} }
 }

@@ -3,6 +3,7 @@
 use leptos::html::Div;
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::services::screen;
 use crate::view_model::slo;
 
@@ -78,7 +79,7 @@ pub(super) fn Handle(
             class="target"
             class:hidden=move || !shown()
             class:dragging=move || dragging.get()
-            class:flips=flips
+            class:flips=move || flips()
             style:left=move || px(x.get().unwrap_or_default())
             style:top=move || px(span.get().0)
             style:height=move || px((span.get().1 - span.get().0).max(0.0))
@@ -93,14 +94,14 @@ pub(super) fn Handle(
                 aria-valuemax=move || values.get().1.to_string()
                 aria-valuenow=move || values.get().2.to_string()
                 aria-valuetext=move || value_text.get()
-                on:pointerdown=down
-                on:pointermove=moved
-                on:pointerup=up
-                on:pointercancel=up
-                on:click=move |event| event.stop_propagation()
-                on:dblclick=move |event| event.stop_propagation()
-                on:keydown=key
-                on:keyup=move |event| if event.key().starts_with("Arrow") || event.key().starts_with("Page") { commit() }
+                on:pointerdown=handler(down)
+                on:pointermove=handler(moved)
+                on:pointerup=handler(up)
+                on:pointercancel=handler(up)
+                on:click=handler(move |event: leptos::ev::MouseEvent| event.stop_propagation())
+                on:dblclick=handler(move |event: leptos::ev::MouseEvent| event.stop_propagation())
+                on:keydown=handler(key)
+                on:keyup=handler(move |event: leptos::ev::KeyboardEvent| if event.key().starts_with("Arrow") || event.key().starts_with("Page") { commit() })
             >
                 <svg viewBox="-13 -13 26 26" width="26" height="26" aria-hidden="true">
                     <path d="M-3,-5 L-7,0 L-3,5 M3,-5 L7,0 L3,5"></path>

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::text;
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::state::use_page;
 use crate::view_model::best::BestVm;
 use crate::view_model::frontier::ChartVm;
@@ -48,18 +49,18 @@ pub(super) fn HoverCard(
         <div
             class="hover-card"
             class:hidden=move || place().is_none()
-            class:held=held
+            class:held=move || held()
             class:left=move || place().is_some_and(|place| place.2)
             class:up=move || place().is_some_and(|place| place.3)
             style:left=move || px(place().map_or(0.0, |place| place.0))
             style:top=move || px(place().map_or(0.0, |place| place.1))
         >
-            {content}
+            {move || content().into_any()}
             <div class="buttons" class:hidden=move || !held()>
-                <button type="button" class="ghost" on:click=move |_| page.toggle_pin()>
+                <button type="button" class="ghost" on:click=handler(move |_| page.toggle_pin())>
                     {move || if page.is_pinned() { "Unpin" } else { "Pin" }}
                 </button>
-                <button type="button" class="ghost" on:click=move |_| { page.deselect(); page.commit(); }>"Close"</button>
+                <button type="button" class="ghost" on:click=handler(move |_| { page.deselect(); page.commit(); })>"Close"</button>
             </div>
         </div>
     }

@@ -36,13 +36,12 @@ pub(crate) fn Explore() -> impl IntoView {
     let first = Memo::new(move |_| {
         page.shown.get().is_none() && !failed() && page.first_paint.with_value(Option::is_some)
     });
-    let markup = move || page.first_paint.get_value().unwrap_or_default();
     view! {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
         <TodayStrip/>
-        <Show when=move || first.get()><div inner_html=markup></div></Show>
-        <div class="explore" class:stale=stale class:hidden=move || bare() || first.get()>
+        <Show when=move || first.get()><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
+        <div class="explore" class:stale=move || stale() class:hidden=move || bare() || first.get()>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>
                 <TtftStrip/>

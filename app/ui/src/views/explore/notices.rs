@@ -3,7 +3,7 @@
 use engine::text::{self, Message, Suggestion};
 use leptos::prelude::*;
 
-use crate::components::MessageBox;
+use crate::components::{MessageBox, handler};
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
 use crate::view_model::remedy::remedies;
@@ -13,7 +13,7 @@ pub(super) fn suggestions(page: Page, list: Vec<Suggestion>) -> impl IntoView {
     list.into_iter()
         .map(|suggestion| {
             let Suggestion { label, scenario } = suggestion;
-            view! { <button type="button" class="ghost" on:click=move |_| page.set(scenario.clone())>{format!("Use {label}")}</button> }
+            view! { <button type="button" class="ghost" on:click=handler(move |_| page.set(scenario.clone()))>{format!("Use {label}")}</button> }
         })
         .collect_view()
 }
@@ -26,7 +26,7 @@ pub(super) fn Notices() -> impl IntoView {
         let Phase::Failed { message, error } = page.engine.phase.get() else { return None };
         let retry = error.is_none().then(|| {
             view! {
-                <button type="button" class="ghost" on:click=move |_| page.engine.retry()>"Try again"</button>
+                <button type="button" class="ghost" on:click=handler(move |_| page.engine.retry())>"Try again"</button>
             }
         });
         let instead = error
@@ -38,7 +38,7 @@ pub(super) fn Notices() -> impl IntoView {
         let link = page.link_data.get().filter(|link| *link != have)?;
         Some(view! {
             <MessageBox message=text::different_data(&have, &link)>
-                <button type="button" class="ghost" on:click=move |_| page.link_data.set(None)>"Understood"</button>
+                <button type="button" class="ghost" on:click=handler(move |_| page.link_data.set(None))>"Understood"</button>
             </MessageBox>
         })
     };
@@ -52,10 +52,10 @@ pub(super) fn Notices() -> impl IntoView {
             };
             view! {
                 <MessageBox message=message>
-                    <button type="button" class="ghost" on:click=move |_| page.notices.set(Vec::new())>"Understood"</button>
+                    <button type="button" class="ghost" on:click=handler(move |_| page.notices.set(Vec::new()))>"Understood"</button>
                 </MessageBox>
             }
         })
     };
-    view! { <div class="notices">{failure}{other_data}{notices}</div> }
+    view! { <div class="notices">{move || failure().into_any()}{move || other_data().into_any()}{move || notices().into_any()}</div> }
 }

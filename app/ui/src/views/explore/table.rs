@@ -6,7 +6,7 @@ use engine::view::Point;
 use engine::{link, text};
 use leptos::prelude::*;
 
-use crate::components::Segments;
+use crate::components::{Segments, handler};
 use crate::services::{clipboard, location, screen};
 use crate::state::{Page, use_page};
 use crate::view_model::best::is_solid;
@@ -50,7 +50,7 @@ pub(super) fn Table() -> impl IntoView {
                 />
                 <div class="tools">
                     <Columns columns=columns/>
-                    <button type="button" class="ghost" disabled=move || count() == 0 on:click=move |_| save(page, &ordered.get_untracked())>"CSV"</button>
+                    <button type="button" class="ghost" disabled=move || count() == 0 on:click=handler(move |_| save(page, &ordered.get_untracked()))>"CSV"</button>
                 </div>
             </div>
             <div class="scroll" tabindex="0" role="region" aria-label="Table of configurations">
@@ -58,12 +58,12 @@ pub(super) fn Table() -> impl IntoView {
                     <thead><tr>
                         {move || visible.get().into_iter().map(|column| view! {
                             <th scope="col" class:num=column.is_number() aria-sort=move || sort.get().aria(column)>
-                                <button type="button" on:click=move |_| sort.update(|sort| *sort = sort.clicked(column))>
+                                <button type="button" on:click=handler(move |_| sort.update(|sort| *sort = sort.clicked(column)))>
                                     {column.heading()}
                                     <span aria-hidden="true">{move || arrow(sort.get(), column)}</span>
                                 </button>
                             </th>
-                        }).collect_view()}
+                        }).collect_view().into_any()}
                     </tr></thead>
                     <Body ordered=ordered visible=visible all=all/>
                 </table>
@@ -71,7 +71,7 @@ pub(super) fn Table() -> impl IntoView {
             <p class="empty" class:hidden=move || count() != 0 || page.shown.get().is_none()>
                 "No configuration to list: nothing meets the SLO."
             </p>
-            <button type="button" class="ghost show-all" class:hidden=move || all.get() || count() <= SHORT on:click=move |_| all.set(true)>
+            <button type="button" class="ghost show-all" class:hidden=move || all.get() || count() <= SHORT on:click=handler(move |_| all.set(true))>
                 {move || format!("Show all {}", count())}
             </button>
         </section>
@@ -98,10 +98,10 @@ fn Columns(columns: RwSignal<BTreeSet<Column>>) -> impl IntoView {
                         <input
                             type="checkbox"
                             prop:checked=move || columns.with(|columns| columns.contains(&column))
-                            on:change=move |event| {
+                            on:change=handler(move |event: leptos::ev::Event| {
                                 let on = event_target_checked(&event);
                                 columns.update(|columns| { if on { columns.insert(column); } else { columns.remove(&column); } });
-                            }
+                            })
                         />
                         {column.heading()}
                     </label>
@@ -140,15 +140,15 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
                     <tr
                         id=row_id(at)
                         tabindex=move || if stop() { "0" } else { "-1" }
-                        class:sel=focused
+                        class:sel=move || focused()
                         class:hover=move || page.hovered.get() == Some(index)
                         aria-selected=move || focused().to_string()
-                        on:focus=move |_| page.hovered.set(Some(index))
-                        on:blur=move |_| page.hovered.set(None)
-                        on:pointerenter=move |_| page.hovered.set(Some(index))
-                        on:pointerleave=move |_| page.hovered.set(None)
-                        on:click=move |_| { page.select(index); page.commit(); }
-                        on:keydown=move |event| key(page, &event, at, index)
+                        on:focus=handler(move |_| page.hovered.set(Some(index)))
+                        on:blur=handler(move |_| page.hovered.set(None))
+                        on:pointerenter=handler(move |_| page.hovered.set(Some(index)))
+                        on:pointerleave=handler(move |_| page.hovered.set(None))
+                        on:click=handler(move |_| { page.select(index); page.commit(); })
+                        on:keydown=handler(move |event: leptos::ev::KeyboardEvent| key(page, &event, at, index))
                     >
                         {cells}
                     </tr>
@@ -156,7 +156,7 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
             })
             .collect()
     };
-    view! { <tbody>{body}</tbody> }
+    view! { <tbody>{move || body().into_any()}</tbody> }
 }
 
 fn row_id(at: usize) -> String {

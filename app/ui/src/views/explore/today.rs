@@ -4,7 +4,7 @@ use engine::format;
 use engine::text::Message;
 use leptos::prelude::*;
 
-use crate::components::MessageBox;
+use crate::components::{MessageBox, handler};
 use crate::state::use_page;
 use crate::view_model::today::Standing;
 
@@ -27,8 +27,8 @@ pub(super) fn TodayStrip() -> impl IntoView {
     view! {
         <Show when=move || page.today.with(Option::is_some)>
             <section class="panel standing" aria-label="What runs today" aria-live="polite">
-                {content}
-                <button type="button" class="ghost small" on:click=forget>"Forget it"</button>
+                {move || content().into_any()}
+                <button type="button" class="ghost small" on:click=handler(forget)>"Forget it"</button>
             </section>
         </Show>
     }
@@ -47,7 +47,7 @@ fn figures(standing: Standing) -> impl IntoView {
         facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view();
     let change = change.map(|at| {
         view! {
-            <button type="button" class="ghost small" on:click=move |_| { page.select(at); page.commit(); }>"Show the change"</button>
+            <button type="button" class="ghost small" on:click=handler(move |_| { page.select(at); page.commit(); })>"Show the change"</button>
         }
     });
     view! {

@@ -23,7 +23,7 @@ pub(super) fn Checks(outcome: Signal<Option<Outcome>>) -> impl IntoView {
     };
     view! {
         <h2>"Checks"</h2>
-        <div aria-live="polite">{list}</div>
+        <div aria-live="polite">{move || list().into_any()}</div>
         {move || commands().into_iter().map(|command| {
             let text = StoredValue::new(command.text.clone());
             view! {
@@ -33,7 +33,7 @@ pub(super) fn Checks(outcome: Signal<Option<Outcome>>) -> impl IntoView {
                     <CopyButton label="Copy command" text=move || text.get_value()/>
                 </div>
             }
-        }).collect_view()}
+        }).collect_view().into_any()}
     }
 }
 

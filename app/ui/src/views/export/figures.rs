@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::share_link;
+use crate::components::handler;
 use crate::draw::sheet;
 use crate::services::{clipboard, surface};
 use crate::state::{Page, use_page};
@@ -21,7 +22,7 @@ pub(super) fn Figures() -> impl IntoView {
         view! {
             <li>
                 <div><b>{name}</b><span>{about}</span></div>
-                <button type="button" class="ghost" aria-label=format!("Download {name}") on:click=move |_| if let Some(shown) = page.shown.get_untracked() { save(page, &shown); }>"Download"</button>
+                <button type="button" class="ghost" aria-label=format!("Download {name}") on:click=handler(move |_| if let Some(shown) = page.shown.get_untracked() { save(page, &shown); })>"Download"</button>
             </li>
         }
     };
@@ -38,7 +39,7 @@ pub(super) fn Figures() -> impl IntoView {
             {item("frontier.svg", "The chart below, for print and slides.", save_svg)}
             {item("frontier.png", "The same as a picture of 2,400 × 1,400 pixels.", save_png)}
         </ul>
-        <div class="preview" inner_html=picture></div>
+        <div class="preview" inner_html=move || picture().unwrap_or_default()></div>
     }
 }
 

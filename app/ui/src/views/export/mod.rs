@@ -10,7 +10,7 @@ use engine::text::{self, Message};
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
-use crate::components::{CopyButton, MessageBox, Segments};
+use crate::components::{CopyButton, MessageBox, Segments, handler};
 use crate::services::{clipboard, location};
 use crate::state::{Page, use_page};
 use crate::view_model::export::{self, Tab};
@@ -150,15 +150,15 @@ fn Head(files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl IntoView {
             <h2>{move || page.tab.get().title()}</h2>
             <div class="tools">
                 <CopyButton label="Copy" text=copied disabled=blocked class="primary"/>
-                <button type="button" class="ghost" disabled=move || blocked.get() on:click=download>"Download"</button>
-                <button type="button" class="ghost" disabled=move || blocked.get() title="Every format that this point can be written in, in one archive" on:click=move |_| all(page)>"All as zip"</button>
+                <button type="button" class="ghost" disabled=move || blocked.get() on:click=handler(download)>"Download"</button>
+                <button type="button" class="ghost" disabled=move || blocked.get() title="Every format that this point can be written in, in one archive" on:click=handler(move |_| all(page))>"All as zip"</button>
             </div>
         </div>
         <Show when=move || files.with(|files| files.len() > 1)>
             <div class="filenames" role="group" aria-label="Files">
                 {move || names().into_iter().enumerate().map(|(at, name)| view! {
-                    <button type="button" aria-pressed=move || (file.get() == at).to_string() on:click=move |_| file.set(at)>{name}</button>
-                }).collect_view()}
+                    <button type="button" aria-pressed=move || (file.get() == at).to_string() on:click=handler(move |_| file.set(at))>{name}</button>
+                }).collect_view().into_any()}
             </div>
         </Show>
     }
@@ -212,7 +212,7 @@ fn all(page: Page) {
 #[component]
 fn Body(written: Written, files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl IntoView {
     let shown = Memo::new(move |_| files.with(|files| files.get(file.get()).cloned()));
-    move || match shown.get() {
+    let body = move || match shown.get() {
         Some(file) => view! { <Sheet file=file/> }.into_any(),
         None => match written.get() {
             Some((_, Outcome::Failed(message))) => {
@@ -223,7 +223,8 @@ fn Body(written: Written, files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl
             }
             _ => view! { <p class="empty">"Writing…"</p> }.into_any(),
         },
-    }
+    };
+    view! { {move || body()} }
 }
 
 /// Which point this is, and what the format is good for.
@@ -242,7 +243,7 @@ fn About() -> impl IntoView {
         Some(format!("{which}: {}, {}{place}.", text::layout_short(point), text::layout_total(point)))
     };
     view! {
-        <p class="about">{about}" "<a href="#explore" on:click=move |event| { event.prevent_default(); page.go(Screen::Explore); }>"Back to the chart"</a></p>
+        <p class="about">{move || about()}" "<a href="#explore" on:click=handler(move |event: leptos::ev::MouseEvent| { event.prevent_default(); page.go(Screen::Explore); })>"Back to the chart"</a></p>
         <p class="note">{move || page.tab.get().note()}</p>
     }
 }

@@ -3,7 +3,7 @@
 use engine::manifest::{DgdApi, Dynamo, Format, ModelCache, Options, PlannerUse, Strategy};
 use leptos::prelude::*;
 
-use crate::components::Select;
+use crate::components::{Select, handler};
 use crate::state::use_page;
 use crate::view_model::export::Tab;
 use crate::view_model::form::Choice;
@@ -140,10 +140,10 @@ fn TextField(
                 spellcheck="false"
                 placeholder=placeholder
                 prop:value=move || options.with(value).unwrap_or_default()
-                on:input=move |event| {
+                on:input=handler(move |event: leptos::ev::Event| {
                     let text = event_target_value(&event);
                     options.update(|options| set(options, Some(text.trim().to_owned()).filter(|text| !text.is_empty())));
-                }
+                })
             />
         </div>
     }
@@ -179,7 +179,7 @@ fn Switch(label: &'static str, value: fn(&Options) -> bool, set: fn(&mut Options
     let options = use_page().options;
     view! {
         <label class="switch">
-            <input type="checkbox" prop:checked=move || options.with(value) on:change=move |event| options.update(|options| set(options, event_target_checked(&event)))/>
+            <input type="checkbox" prop:checked=move || options.with(value) on:change=handler(move |event: leptos::ev::Event| options.update(|options| set(options, event_target_checked(&event))))/>
             {label}
         </label>
     }

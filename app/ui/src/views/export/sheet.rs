@@ -3,6 +3,7 @@
 use engine::manifest::File;
 use leptos::prelude::*;
 
+use crate::components::handler;
 use crate::services::screen;
 
 /// The text; the line under the pointer, or under the arrow keys, says why it is there.
@@ -54,7 +55,7 @@ pub(super) fn Sheet(file: File) -> impl IntoView {
     };
     let has_reasons = numbers.with_value(|numbers| !numbers.is_empty());
     view! {
-        <pre class="yaml" tabindex="0" role="region" aria-label="Text; arrow keys walk the lines that have a reason" on:keydown=key on:pointermove=point on:pointerdown=point>
+        <pre class="yaml" tabindex="0" role="region" aria-label="Text; arrow keys walk the lines that have a reason" on:keydown=handler(key) on:pointermove=handler(point) on:pointerdown=handler(point)>
             <code>{lines}</code>
         </pre>
         <Show when=move || has_reasons>

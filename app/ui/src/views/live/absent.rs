@@ -6,7 +6,7 @@ use engine::text::live::{Away, away};
 use leptos::prelude::*;
 
 use super::Here;
-use crate::components::MessageBox;
+use crate::components::{MessageBox, handler};
 use crate::services::live::Line;
 
 /// What stands above the screen while there is no connection; nothing while there is one.
@@ -39,16 +39,16 @@ pub(super) fn Absent(
     let gone = move |reason: Away| {
         view! {
             <MessageBox message=away(&reason)>
-                <button type="button" class="ghost" on:click=move |_| live.connect()>"Try now"</button>
-                <span class="note" aria-hidden="true">{next}</span>
+                <button type="button" class="ghost" on:click=handler(move |_| live.connect())>"Try now"</button>
+                <span class="note" aria-hidden="true">{move || next()}</span>
             </MessageBox>
         }
     };
     let connecting = move || live.line.with(|line| *line == Line::Connecting);
     view! {
         <div class="notices">
-            {move || reason.get().map(gone)}
-            {move || locked.get().map(|message| view! { <Token here=here message=message/> })}
+            {move || reason.get().map(gone).into_any()}
+            {move || locked.get().map(|message| view! { <Token here=here message=message/> }).into_any()}
             <p class="note" class:hidden=move || !connecting()>"Asking the server for its live status…"</p>
         </div>
     }
@@ -74,7 +74,7 @@ fn Token(
     };
     view! {
         <MessageBox message=message>
-            <form class="token" on:submit=send>
+            <form class="token" on:submit=handler(send)>
                 <label for="live-token">"Token"</label>
                 <input
                     id="live-token"
@@ -84,7 +84,7 @@ fn Token(
                     prop:value=move || token.get()
                     aria-describedby="live-token-error"
                     aria-invalid=move || wrong.with(Option::is_some).to_string()
-                    on:input=move |event| token.set(event_target_value(&event))
+                    on:input=handler(move |event: leptos::ev::Event| token.set(event_target_value(&event)))
                 />
                 <button type="submit" class="ghost">"Use it"</button>
                 <p id="live-token-error" role="alert">{move || wrong.get().map(|message| message.to_string())}</p>

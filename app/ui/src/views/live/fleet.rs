@@ -19,7 +19,7 @@ pub(super) fn Fleet(
     view! {
         <section class="panel card" aria-label="What the planner says">
             <h2>"Why it scales, or does not"</h2>
-            <ul class="says">{move || says.get().into_iter().map(line).collect_view()}</ul>
+            <ul class="says">{move || says.get().into_iter().map(line).collect_view().into_any()}</ul>
             <p class="note" class:hidden=move || says.with(|says| !says.is_empty())>
                 "No source tells what the planner thinks."
             </p>
@@ -27,11 +27,11 @@ pub(super) fn Fleet(
         <section class="panel card" aria-label="Workers by role">
             <h2>"Workers"</h2>
             <table>
-                <thead><tr><th></th>{move || roles.get().into_iter().map(head).collect_view()}</tr></thead>
-                <tbody>{move || states(&roles.get())}</tbody>
+                <thead><tr><th></th>{move || roles.get().into_iter().map(head).collect_view().into_any()}</tr></thead>
+                <tbody>{move || states(&roles.get()).into_any()}</tbody>
             </table>
-            {move || gpus.get().map(bar)}
-            {move || roles.get().into_iter().map(workers).collect_view()}
+            {move || gpus.get().map(bar).into_any()}
+            {move || roles.get().into_iter().map(workers).collect_view().into_any()}
         </section>
     }
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Here;
+use crate::components::handler;
 use crate::view_model::live::{EventVm, LogRow, events, log};
 
 /// The log.
@@ -24,7 +25,7 @@ pub(super) fn Log(
         let label = format!("{time}, show it on the timelines");
         view! {
             <tr>
-                <td><button type="button" class="ghost small" aria-label=label on:click=move |_| here.cursor.set(Some(at_ms))>{time}</button></td>
+                <td><button type="button" class="ghost small" aria-label=label on:click=handler(move |_| here.cursor.set(Some(at_ms)))>{time}</button></td>
                 <td class="strong">{what}</td>
                 <td>{by}</td>
                 <td class="why">{why}</td>
@@ -42,13 +43,13 @@ pub(super) fn Log(
             <div class="scroll" tabindex="0" role="region" aria-label="Decision log">
                 <table>
                     <thead><tr><th>"Time"</th><th>"Change"</th><th>"Asked by"</th><th>"Why"</th><th>"New workers"</th></tr></thead>
-                    <tbody>{move || rows.get().into_iter().map(row).collect_view()}</tbody>
+                    <tbody>{move || rows.get().into_iter().map(row).collect_view().into_any()}</tbody>
                 </table>
             </div>
             <p class="note" class:hidden=move || rows.with(|rows| !rows.is_empty())>"The planner has changed nothing since it was first seen."</p>
             <div class:hidden=move || reported.with(Vec::is_empty)>
                 <h2>"What the cluster reports"</h2>
-                <ul class="events">{move || reported.get().into_iter().map(event).collect_view()}</ul>
+                <ul class="events">{move || reported.get().into_iter().map(event).collect_view().into_any()}</ul>
             </div>
         </section>
     }

@@ -10,7 +10,7 @@ use engine::cluster::ClusterStatus;
 use engine::text::live::simulated;
 use leptos::prelude::*;
 
-use crate::components::{Segments, Timeline};
+use crate::components::{Segments, Timeline, handler};
 use crate::services::live::{Line, Live as Feed};
 use crate::view_model::live::Span;
 use absent::Absent;
@@ -49,7 +49,7 @@ pub(crate) fn Live() -> impl IntoView {
             {move || story.get()}
         </p>
         <Show when=move || live.snapshot.with(Option::is_some)>
-            <div class="live" class:aged=aged>
+            <div class="live" class:aged=move || aged()>
                 <Strip here=here/>
                 <Show when=move || known.get()>
                     <section class="panel lanes" aria-label="Timelines">
@@ -87,8 +87,8 @@ fn Heading(
     view! {
         <div class="plothead">
             <h2>"Timelines"</h2>
-            <span class="note" id="live-news">{state}</span>
-            <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=move |_| cursor.set(None)>
+            <span class="note" id="live-news">{move || state()}</span>
+            <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=handler(move |_| cursor.set(None))>
                 "Follow the end"
             </button>
             <Segments
@@ -97,7 +97,7 @@ fn Heading(
                 value=live.span
                 set=move |span| live.look_back(span)
             />
-            <button type="button" class="ghost" aria-pressed=move || paused().to_string() on:click=move |_| live.pause(!live.paused.get_untracked())>
+            <button type="button" class="ghost" aria-pressed=move || paused().to_string() on:click=handler(move |_| live.pause(!live.paused.get_untracked()))>
                 {move || if paused() { "Resume" } else { "Pause" }}
             </button>
         </div>

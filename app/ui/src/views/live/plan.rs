@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Here;
+use crate::components::handler;
 use crate::services::screen;
 use crate::state::use_page;
 use crate::view_model::fragment::Screen;
@@ -44,12 +45,12 @@ pub(super) fn PlanCard(
                 || "Traffic is not known yet: request rate, ISL and OSL are needed.".to_owned(),
                 |made| made.copied.join(" · "),
             ))}</p>
-            <ul class="note">{move || made.with(|made| made.as_ref().map(|made| made.unknown.clone().into_iter().map(line).collect_view()))}</ul>
-            <button type="button" class="primary" disabled=move || made.with(Option::is_none) on:click=take>"Plan with live traffic"</button>
+            <ul class="note">{move || made.with(|made| made.as_ref().map(|made| made.unknown.clone().into_iter().map(line).collect_view()).into_any())}</ul>
+            <button type="button" class="primary" disabled=move || made.with(Option::is_none) on:click=handler(take)>"Plan with live traffic"</button>
             <div class:hidden=move || compared.with(|rows| rows.as_ref().is_none_or(Vec::is_empty))>
                 <table>
                     <thead><tr><th>"What runs, ms"</th><th class="num">"Predicted"</th><th class="num">"Observed"</th><th></th></tr></thead>
-                    <tbody>{move || compared.get().unwrap_or_default().into_iter().map(row).collect_view()}</tbody>
+                    <tbody>{move || compared.get().unwrap_or_default().into_iter().map(row).collect_view().into_any()}</tbody>
                 </table>
             </div>
         </section>

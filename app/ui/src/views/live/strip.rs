@@ -33,11 +33,11 @@ pub(super) fn Strip(
             <p class="about" class:hidden=move || about.with(String::is_empty)>{move || about.get()}</p>
             <div class="tiles">
                 {NAMES.map(|name| tile(name, now)).collect_view()}
-                {move || decision(last.get())}
+                {move || decision(last.get()).into_any()}
             </div>
-            <ul class="sources" aria-label="Sources">{move || told.get().into_iter().map(source).collect_view()}</ul>
+            <ul class="sources" aria-label="Sources">{move || told.get().into_iter().map(source).collect_view().into_any()}</ul>
             <div class="troubles">
-                {move || troubles.get().into_iter().map(|message| view! { <MessageBox message=message/> }).collect_view()}
+                {move || troubles.get().into_iter().map(|message| view! { <MessageBox message=message/> }).collect_view().into_any()}
             </div>
         </section>
     }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{NumberField, Select};
+use crate::components::{NumberField, Select, handler};
 use crate::state::use_page;
 use crate::view_model::form::{Choice, show_number};
 use crate::view_model::replay::{Field, Group, PREDICTORS, Switch, TARGETS, predictor_word, target_word};
@@ -43,10 +43,10 @@ pub(super) fn Fields(
                     <input
                         type="checkbox"
                         prop:checked=move || form.with(|form| switch.get(form))
-                        on:change=move |event| {
+                        on:change=handler(move |event: leptos::ev::Event| {
                             form.update(|form| switch.set(form, event_target_checked(&event)));
                             page.commit();
-                        }
+                        })
                     />
                     {switch.label()}
                 </label>

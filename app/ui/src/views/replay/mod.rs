@@ -10,7 +10,7 @@ use engine::simulate::Fleets;
 use engine::text::Message;
 use leptos::prelude::*;
 
-use crate::components::{MessageBox, Segments, Timeline};
+use crate::components::{MessageBox, Segments, Timeline, handler};
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
 use crate::view_model::replay::{Against, Form, Group};
@@ -92,7 +92,7 @@ pub(crate) fn Replay() -> impl IntoView {
     view! {
         <h1 class="offscreen">"Replay"</h1>
         <div class="replay">
-            <form class="panel setup" aria-label="What is replayed" on:submit=|event| event.prevent_default()>
+            <form class="panel setup" aria-label="What is replayed" on:submit=handler(|event: leptos::ev::SubmitEvent| event.prevent_default())>
                 <StoryPicker/>
                 <Fields group=Group::Traffic/>
                 <h2>"Workers"</h2>
@@ -103,13 +103,13 @@ pub(crate) fn Replay() -> impl IntoView {
                 <Fields group=Group::Planner/>
             </form>
             <div class="run">
-                {move || refusal().map(|message| view! { <MessageBox message=message urgent=true/> })}
+                {move || refusal().map(|message| view! { <MessageBox message=message urgent=true/> }).into_any()}
                 <Headline/>
-                <section class="panel lanes" aria-label="Timelines" class:going=busy>
+                <section class="panel lanes" aria-label="Timelines" class:going=move || busy()>
                     <div class="plothead">
                         <h2>"Timelines"</h2>
                         <span class="note" id="replay-share">{move || if busy() { format!("{} done", engine::format::percent(share()).trim_start_matches('+')) } else { String::new() }}</span>
-                        <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=move |_| cursor.set(None)>"Read the end"</button>
+                        <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=handler(move |_| cursor.set(None))>"Read the end"</button>
                         <Comparing/>
                     </div>
                     <Timeline data=replay.data cursor=cursor label="Moment of the run"/>
@@ -144,7 +144,7 @@ fn Comparing() -> impl IntoView {
             value=Signal::derive(move || replay.form.with(|form| form.against))
             set=move |against| replay.form.update(|form| form.against = against)
         />
-        <button type="button" class="ghost small" on:click=keep title="Keeps these settings; what you change then is compared with them">"Keep to compare"</button>
+        <button type="button" class="ghost small" on:click=handler(keep) title="Keeps these settings; what you change then is compared with them">"Keep to compare"</button>
     }
 }
 
@@ -200,6 +200,6 @@ fn Workers(
             value=is_own
             set=set
         />
-        <p class="note" id="replay-workers">{says}</p>
+        <p class="note" id="replay-workers">{move || says()}</p>
     }
 }

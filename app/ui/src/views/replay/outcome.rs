@@ -32,7 +32,7 @@ pub(super) fn Headline() -> impl IntoView {
         <section class="panel course" aria-label="What happened" aria-live="polite">
             <p class="hero"><b>{move || share().unwrap_or_else(|| "…".to_owned())}</b><span>" of requests within both targets"</span></p>
             <ul id="replay-course">
-                {move || says.get().map(|(_, lines)| lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view())}
+                {move || says.get().map(|(_, lines)| lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()).into_any()}
             </ul>
         </section>
     }
@@ -75,7 +75,7 @@ pub(super) fn Figures() -> impl IntoView {
                                 <td class="num strong">{first}</td>
                                 <td class="num" class:hidden=move || !compared()>{second}</td>
                             </tr>
-                        }).collect_view()}
+                        }).collect_view().into_any()}
                     </tbody>
                 </table>
             </div>
@@ -99,7 +99,7 @@ pub(super) fn Decisions(
     view! {
         <section class="panel log" aria-label="Decisions">
             <DecisionTable rows=rows cursor=cursor none="Nothing was changed."/>
-            <p class="offscreen" aria-live="polite">{last}</p>
+            <p class="offscreen" aria-live="polite">{move || last()}</p>
         </section>
     }
 }

@@ -4,7 +4,7 @@ use engine::simulate::story::Kind;
 use engine::text::replay::{story_name, story_sentence, trace};
 use leptos::prelude::*;
 
-use crate::components::MessageBox;
+use crate::components::{MessageBox, handler};
 use crate::services::files;
 use crate::services::replay::Trace;
 use crate::state::use_page;
@@ -23,10 +23,10 @@ pub(super) fn StoryPicker() -> impl IntoView {
                 type="button"
                 class="story"
                 aria-pressed=move || on().to_string()
-                on:click=move |_| {
+                on:click=handler(move |_| {
                     form.update(|form| (form.traced, form.outline.kind) = (false, kind));
                     page.commit();
-                }
+                })
             >
                 {story_name(kind)}
             </button>
@@ -60,20 +60,20 @@ pub(super) fn StoryPicker() -> impl IntoView {
         <div
             class="traffic"
             class:over=move || over.get()
-            on:dragover=move |event| { event.prevent_default(); over.set(true); }
-            on:dragleave=move |_| over.set(false)
-            on:drop=move |event| {
+            on:dragover=handler(move |event: leptos::ev::DragEvent| { event.prevent_default(); over.set(true); })
+            on:dragleave=handler(move |_| over.set(false))
+            on:drop=handler(move |event: leptos::ev::DragEvent| {
                 over.set(false);
                 if let Some(list) = files::dropped(&event) {
                     event.prevent_default();
                     read(Some(list));
                 }
-            }
+            })
         >
             <h2>"Traffic"</h2>
             <div class="stories" role="group" aria-label="Stories">
                 {stories.collect_view()}
-                <label class="story file" class:on=traced>
+                <label class="story file" class:on=move || traced()>
                     "Trace file…"
                     <input
                         id="trace-file"
@@ -81,12 +81,12 @@ pub(super) fn StoryPicker() -> impl IntoView {
                         multiple
                         accept=".jsonl,.json,.csv,.gz"
                         aria-label="Trace file: Mooncake JSONL, Dynamo request trace, BurstGPT CSV"
-                        on:change=move |event| read(files::list(&event))
+                        on:change=handler(move |event: leptos::ev::Event| read(files::list(&event)))
                     />
                 </label>
             </div>
-            <p class="note" id="replay-story" aria-live="polite">{says}</p>
-            {move || unread().map(|message| view! { <MessageBox message=message urgent=true/> })}
+            <p class="note" id="replay-story" aria-live="polite">{move || says()}</p>
+            {move || unread().map(|message| view! { <MessageBox message=message urgent=true/> }).into_any()}
         </div>
     }
 }

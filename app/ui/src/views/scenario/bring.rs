@@ -7,7 +7,7 @@ use engine::text::Message;
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
-use crate::components::{ChooseFiles, DropPanel, MessageBox};
+use crate::components::{ChooseFiles, DropPanel, MessageBox, handler};
 use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::today::Today;
@@ -62,29 +62,29 @@ pub(super) fn Bring(
                     aria-label="Manifest or launch command"
                     placeholder="vllm serve Qwen/Qwen3-32B-FP8 --tensor-parallel-size 2 --max-num-seqs 64"
                     prop:value=move || pasted.get()
-                    on:input=move |event| pasted.set(event_target_value(&event))
+                    on:input=handler(move |event: leptos::ev::Event| pasted.set(event_target_value(&event)))
                 ></textarea>
                 <ChooseFiles accept=".yaml,.yml,.json,.sh,.txt" limit=MAX_BYTES take=take/>
             </div>
             <div class="ownfacts">
-                <div aria-live="polite">{move || reading.get().map(outcome)}</div>
+                <div aria-live="polite">{move || reading.get().map(outcome).into_any()}</div>
                 <div class="buttons">
                     <button
                         type="button"
                         class="primary"
                         disabled=move || reading.with(|reading| !matches!(reading, Some(Reading::Read(..))))
-                        on:click=move |_| if let Some(Reading::Read(imported, _)) = reading.get_untracked() {
+                        on:click=handler(move |_| if let Some(Reading::Read(imported, _)) = reading.get_untracked() {
                             apply(page, &imported);
                             open.set(false);
                             screen::start_at("answer");
-                        }
+                        })
                     >
                         {move || reading.with(|reading| match reading {
                             Some(Reading::Read(imported, _)) if imported.layout.is_some() => "Show it on the chart",
                             _ => "Use this question",
                         })}
                     </button>
-                    <button type="button" class="ghost" on:click=move |_| close()>"Close"</button>
+                    <button type="button" class="ghost" on:click=handler(move |_| close())>"Close"</button>
                 </div>
             </div>
         </DropPanel>

@@ -7,7 +7,7 @@ use engine::source::DataMode;
 use leptos::prelude::*;
 
 use super::refused;
-use crate::components::{NumberField, Select};
+use crate::components::{NumberField, Select, handler};
 use crate::state::{Page, use_page};
 use crate::view_model::form::{self, Choice};
 
@@ -23,7 +23,7 @@ pub(super) fn More() -> impl IntoView {
     let summary = Memo::new(move |_| page.scenario.with(form::more_summary));
     view! {
         <div class="more" class:open=move || open.get()>
-            <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=move |_| open.update(|open| *open = !*open)>
+            <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=handler(move |_| open.update(|open| *open = !*open))>
                 <b>{move || if open.get() { "Less" } else { "More" }}</b>
                 <span class:hidden=move || open.get()>{move || summary.get()}</span>
             </button>
@@ -235,10 +235,10 @@ fn Switch(
                 type="checkbox"
                 id=id
                 prop:checked=move || page.scenario.with(get)
-                on:change=move |event| {
+                on:change=handler(move |event: leptos::ev::Event| {
                     let on = event_target_checked(&event);
                     set_choice(page, |scenario| set(scenario, on));
-                }
+                })
             />
             <span>{label}</span>
         </label>

@@ -5,7 +5,7 @@ use engine::custom;
 use leptos::prelude::*;
 use worker::reading::Reading;
 
-use crate::components::{ChooseFiles, DropPanel, MessageBox};
+use crate::components::{ChooseFiles, DropPanel, MessageBox, handler};
 use crate::services::screen;
 use crate::state::use_page;
 
@@ -44,7 +44,7 @@ pub(super) fn OwnModel(
                 aria-label=label
                 placeholder=label
                 prop:value=move || text.get()
-                on:input=move |event| text.set(event_target_value(&event))
+                on:input=handler(move |event: leptos::ev::Event| text.set(event_target_value(&event)))
             ></textarea>
         }
     };
@@ -73,14 +73,14 @@ fn Facts(
     let page = use_page();
     let reading = page.engine.reading;
     let named = RwSignal::new(None::<String>);
-    let name = move || {
+    let name = Signal::derive(move || {
         let own = || reading.with(|reading| reading.as_ref()?.as_ref().ok()?.name.clone());
         named.get().or_else(own).unwrap_or_default()
-    };
+    });
     let use_it = move |_| {
         if let Some(Ok(Reading { custom, .. })) = reading.get_untracked() {
             page.edit(|scenario| {
-                scenario.model = custom::name(&untrack(name));
+                scenario.model = custom::name(&name.get_untracked());
                 scenario.custom = Some(custom);
             });
             page.commit();
@@ -90,7 +90,7 @@ fn Facts(
     };
     view! {
         <div class="ownfacts">
-            <div aria-live="polite">{move || reading.get().map(outcome)}</div>
+            <div aria-live="polite">{move || reading.get().map(outcome).into_any()}</div>
             <div class="control">
                 <label for="own-name">"Name, as on the Hub"</label>
                 <input
@@ -100,13 +100,13 @@ fn Facts(
                     spellcheck="false"
                     maxlength=custom::MAX_NAME.to_string()
                     placeholder=custom::UNNAMED
-                    prop:value=name
-                    on:input=move |event| named.set(Some(event_target_value(&event)))
+                    prop:value=move || name.get()
+                    on:input=handler(move |event: leptos::ev::Event| named.set(Some(event_target_value(&event))))
                 />
             </div>
             <div class="buttons">
-                <button type="button" class="primary" disabled=move || reading.with(|reading| !matches!(reading, Some(Ok(_)))) on:click=use_it>"Use this model"</button>
-                <button type="button" class="ghost" on:click=move |_| close()>"Close"</button>
+                <button type="button" class="primary" disabled=move || reading.with(|reading| !matches!(reading, Some(Ok(_)))) on:click=handler(use_it)>"Use this model"</button>
+                <button type="button" class="ghost" on:click=handler(move |_| close())>"Close"</button>
             </div>
         </div>
     }
