@@ -13,6 +13,6 @@ pub(crate) fn memo<T: PartialEq + Send + Sync + 'static>(
 
 /// Something that happens whenever what it reads has changed.
 pub(crate) fn effect(run: impl FnMut() + 'static) {
-    let mut run: Box<dyn FnMut()> = Box::new(run);
-    Effect::new(move || run());
+    let run: Box<dyn FnMut()> = Box::new(run);
+    Effect::new(run);
 }

@@ -132,9 +132,8 @@ impl Page {
             move |_| answer.get().map(|answer| scenario.with(|asked| Arc::new(show(&answer, asked)))),
             |_, _| true,
         );
-        let focus = memo(move || {
-            shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref())))
-        });
+        let focus =
+            memo(move || shown.get().and_then(|shown| selected.with(|name| shown.focus(name.as_deref()))));
         let today = RwSignal::new(fragment.today.as_deref().and_then(Today::from_name));
         let standing = memo(move || {
             let (shown, today) = (shown.get()?, today.get()?);
