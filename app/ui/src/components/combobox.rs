@@ -30,7 +30,7 @@ pub(crate) fn Combobox(
 ) -> impl IntoView {
     let query = RwSignal::new(None::<String>);
     let active = RwSignal::new(0usize);
-    let open = Memo::new(move |_| query.with(Option::is_some));
+    let open = Signal::derive(move || query.with(Option::is_some));
     let options =
         Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
     let list = format!("{id}-list");

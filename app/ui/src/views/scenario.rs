@@ -40,12 +40,11 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
     let unfolded = RwSignal::new(false);
     let own = RwSignal::new(false);
     let bring = RwSignal::new(false);
-    let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
         <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
             <div class="fold">
-                <p><b>{move || lines.get().0}</b><span>{move || lines.get().1}</span></p>
+                <p><b>{move || page.scenario.with(form::folded).0}</b><span>{move || page.scenario.with(form::folded).1}</span></p>
                 <button type="button" class="ghost" aria-expanded=move || unfolded.get().to_string() on:click=handler(fold)>
                     {move || if unfolded.get() { "Done" } else { "Edit" }}
                 </button>
@@ -132,7 +131,7 @@ fn Deployment(
 #[component]
 fn GoalFields() -> impl IntoView {
     let page = use_page();
-    let goal = Memo::new(move |_| page.scenario.with(|scenario| scenario.goal));
+    let goal = Signal::derive(move || page.scenario.with(|scenario| scenario.goal));
     let kind = Memo::new(move |_| GoalKind::of(goal.get()));
     let switch = move |kind: GoalKind| {
         // The new goal asks for about what is on screen, so that the answer does not jump.
@@ -184,7 +183,7 @@ fn GoalFields() -> impl IntoView {
 #[component]
 fn Traffic() -> impl IntoView {
     let page = use_page();
-    let workload = Memo::new(move |_| page.scenario.with(|scenario| scenario.workload));
+    let workload = Signal::derive(move || page.scenario.with(|scenario| scenario.workload));
     let commit = move || page.commit();
     view! {
         <div class="group">
@@ -210,7 +209,7 @@ fn Traffic() -> impl IntoView {
 #[component]
 fn Targets() -> impl IntoView {
     let page = use_page();
-    let sla = Memo::new(move |_| page.scenario.with(|scenario| scenario.sla));
+    let sla = Signal::derive(move || page.scenario.with(|scenario| scenario.sla));
     let commit = move || page.commit();
     let whole_request = Memo::new(move |_| sla.get().request_latency_ms.is_some());
     view! {

@@ -22,7 +22,7 @@ pub(super) fn BestCard() -> impl IntoView {
             .get(index)
             .map(|point| BestVm::new(point, &shown.scenario, shown.place_label(point), page.price.get()))
     });
-    let selected = Memo::new(move |_| {
+    let selected = Signal::derive(move || {
         page.shown
             .get()
             .zip(page.focus.get())

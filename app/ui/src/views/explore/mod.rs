@@ -33,7 +33,7 @@ pub(crate) fn Explore() -> impl IntoView {
     // Nothing was ever answered, and nothing will be: the message stands alone.
     let bare = move || failed() && page.shown.get().is_none();
     // The answer that came with the document stands until the search has its own: nothing jumps.
-    let first = Memo::new(move |_| {
+    let first = Signal::derive(move || {
         page.shown.get().is_none() && !failed() && page.first_paint.with_value(Option::is_some)
     });
     view! {

@@ -251,12 +251,11 @@ fn About() -> impl IntoView {
 #[component]
 fn Share() -> impl IntoView {
     let page = use_page();
-    let link = Memo::new(move |_| share_link(page));
     view! {
         <h2>"Share the answer"</h2>
         <div class="command">
-            <code>{move || link.get()}</code>
-            <CopyButton label="Copy link" text=move || link.get_untracked()/>
+            <code>{move || share_link(page)}</code>
+            <CopyButton label="Copy link" text=move || untrack(|| share_link(page))/>
         </div>
     }
 }

@@ -38,9 +38,9 @@ impl Here {
 pub(crate) fn Live() -> impl IntoView {
     let live = Feed::start();
     let here = Here { live, cursor: RwSignal::new(None) };
-    let known = Memo::new(move |_| here.status(|_| ()).is_some());
     let aged = move || live.line.with(|line| !matches!(line, Line::Open | Line::Connecting));
-    let story = Memo::new(move |_| here.status(|status| status.simulated.as_ref().map(simulated)).flatten());
+    let story =
+        Signal::derive(move || here.status(|status| status.simulated.as_ref().map(simulated)).flatten());
     view! {
         <h1 class="offscreen">"Live status"</h1>
         <Absent here=here/>
@@ -51,7 +51,7 @@ pub(crate) fn Live() -> impl IntoView {
         <Show when=move || live.snapshot.with(Option::is_some)>
             <div class="live" class:aged=move || aged()>
                 <Strip here=here/>
-                <Show when=move || known.get()>
+                <Show when=move || here.status(|_| ()).is_some()>
                     <section class="panel lanes" aria-label="Timelines">
                         <Heading here=here/>
                         <Timeline data=live.data cursor=here.cursor label="Moment on the timelines"/>

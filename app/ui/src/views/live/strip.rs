@@ -15,7 +15,7 @@ pub(super) fn Strip(
 ) -> impl IntoView {
     let live = here.live;
     let now = Memo::new(move |_| here.status(tiles));
-    let about = Memo::new(move |_| here.status(deployment).unwrap_or_default().join(" · "));
+    let about = Signal::derive(move || here.status(deployment).unwrap_or_default().join(" · "));
     let last = Memo::new(move |_| {
         let clock = live.data.with_untracked(|data| data.clock);
         here.status(|status| log(&status.decisions, status.slo, clock).into_iter().next()).flatten()

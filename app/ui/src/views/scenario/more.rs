@@ -20,12 +20,11 @@ fn choice(value: &str, label: &str) -> Choice {
 pub(super) fn More() -> impl IntoView {
     let page = use_page();
     let open = RwSignal::new(false);
-    let summary = Memo::new(move |_| page.scenario.with(form::more_summary));
     view! {
         <div class="more" class:open=move || open.get()>
             <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=handler(move |_| open.update(|open| *open = !*open))>
                 <b>{move || if open.get() { "Less" } else { "More" }}</b>
-                <span class:hidden=move || open.get()>{move || summary.get()}</span>
+                <span class:hidden=move || open.get()>{move || page.scenario.with(form::more_summary)}</span>
             </button>
             <div class="more-fields" id="more-fields" class:hidden=move || !open.get()>
                 <Serve/>
@@ -103,7 +102,7 @@ fn precisions<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<Choice> {
 #[component]
 fn Precisions() -> impl IntoView {
     let page = use_page();
-    let quant = Memo::new(move |_| page.scenario.with(|scenario| scenario.quant));
+    let quant = Signal::derive(move || page.scenario.with(|scenario| scenario.quant));
     view! {
         <Select
             id="gemm" label="GEMM precision" choices=precisions(Quant::ALL, Quant::name)
@@ -126,7 +125,7 @@ fn Precisions() -> impl IntoView {
 #[component]
 fn EngineFields() -> impl IntoView {
     let page = use_page();
-    let engine = Memo::new(move |_| page.scenario.with(|scenario| scenario.engine));
+    let engine = Signal::derive(move || page.scenario.with(|scenario| scenario.engine));
     let commit = move || page.commit();
     view! {
         <NumberField
