@@ -71,7 +71,7 @@ fn list(
                     }).collect_view().into_any()
                 }}
             </select>
-            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get()}</p>
+            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get().into_any()}</p>
         </div>
     }
     .into_any()

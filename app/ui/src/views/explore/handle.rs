@@ -110,7 +110,7 @@ pub(super) fn Handle(
                     <path d="M-3,-5 L-7,0 L-3,5 M3,-5 L7,0 L3,5"></path>
                 </svg>
             </div>
-            <span class="target-text">{move || text.get()}</span>
+            <span class="target-text">{move || text.get().into_any()}</span>
         </div>
     }
 }

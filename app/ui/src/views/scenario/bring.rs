@@ -82,7 +82,7 @@ pub(super) fn Bring(
                         {move || reading.with(|reading| match reading {
                             Some(Reading::Read(imported, _)) if imported.layout.is_some() => "Show it on the chart",
                             _ => "Use this question",
-                        })}
+                        }).into_any()}
                     </button>
                     <button type="button" class="ghost" on:click=handler(move |_| close())>"Close"</button>
                 </div>
