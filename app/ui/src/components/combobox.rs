@@ -30,7 +30,7 @@ pub(crate) fn Combobox(
 ) -> impl IntoView {
     let query = RwSignal::new(None::<String>);
     let active = RwSignal::new(0usize);
-    let open = Memo::new(move |_| query.with(Option::is_some));
+    let open = move || query.with(Option::is_some);
     let options =
         Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
     let list = format!("{id}-list");
@@ -51,11 +51,11 @@ pub(crate) fn Combobox(
     };
     let on_key = move |event: leptos::ev::KeyboardEvent| {
         match event.key().as_str() {
-            "ArrowDown" if !open.get_untracked() => query.set(Some(String::new())),
+            "ArrowDown" if !untrack(open) => query.set(Some(String::new())),
             "ArrowDown" => go(true),
             "ArrowUp" => go(false),
-            "Enter" if open.get_untracked() => choose(active.get_untracked()),
-            "Escape" if open.get_untracked() => close(),
+            "Enter" if untrack(open) => choose(active.get_untracked()),
+            "Escape" if untrack(open) => close(),
             _ => return,
         }
         event.prevent_default();
@@ -91,9 +91,9 @@ pub(crate) fn Combobox(
                 autocomplete="off"
                 spellcheck="false"
                 aria-autocomplete="list"
-                aria-expanded=move || open.get().to_string()
+                aria-expanded=move || open().to_string()
                 aria-controls=list.clone()
-                aria-activedescendant=move || open.get().then(|| option_id(active.get()))
+                aria-activedescendant=move || open().then(|| option_id(active.get()))
                 aria-invalid=move || error.with(Option::is_some).to_string()
                 title=move || value.get()
                 prop:value=move || query.get().unwrap_or_else(|| value.with(|value| short_model(value).to_owned()))
@@ -108,7 +108,7 @@ pub(crate) fn Combobox(
                 on:keydown=handler(on_key)
                 placeholder=move || value.get()
             />
-            <ul class="options" id=list role="listbox" aria-label=label class:hidden=move || !open.get()>
+            <ul class="options" id=list role="listbox" aria-label=label class:hidden=move || !open()>
                 {move || {
                     let options = options.get();
                     let last = row(options.len(), false, other.to_owned(), String::new());
@@ -119,7 +119,7 @@ pub(crate) fn Combobox(
                     (rows.collect_view(), none(), last).into_any()
                 }}
             </ul>
-            <p class="field-error" class:hidden=move || error.with(Option::is_none)>{move || error.get()}</p>
+            <p class="field-error" class:hidden=move || error.with(Option::is_none)>{move || error.get().into_any()}</p>
         </div>
     }
 }

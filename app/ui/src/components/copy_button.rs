@@ -48,7 +48,7 @@ fn button(
     };
     view! {
         <button type="button" class=class class:done=move || outcome.get() == Some(true) on:click=handler(press) disabled=move || disabled.get()>
-            <span aria-live="polite">{move || says()}</span>
+            <span aria-live="polite">{move || says().into_any()}</span>
         </button>
     }
     .into_any()

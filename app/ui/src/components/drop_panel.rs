@@ -1,9 +1,14 @@
 //! A panel that texts are pasted or dropped into.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use super::handler;
 use crate::services::files;
+
+/// Gets names and texts of files; the reading may outlive the panel, so this is no handle that goes with it.
+pub(crate) type TakeFiles = Arc<dyn Fn(Vec<(String, String)>) + Send + Sync>;
 
 /// A section that takes dropped files; Escape closes it.
 #[component]
@@ -13,9 +18,10 @@ pub(crate) fn DropPanel(
     /// Bytes of a file that are read at most, and one more.
     limit: usize,
     /// Gets names and texts of the dropped files.
-    take: impl Fn(Vec<(String, String)>) + Copy + Send + Sync + 'static,
+    take: TakeFiles,
     /// Closes the panel.
-    close: impl Fn() + Copy + Send + Sync + 'static,
+    #[prop(into)]
+    close: Callback<()>,
     children: Children,
 ) -> impl IntoView {
     let over = RwSignal::new(false);
@@ -27,7 +33,7 @@ pub(crate) fn DropPanel(
             on:keydown=handler(move |event: leptos::ev::KeyboardEvent| {
                 if event.key() == "Escape" {
                     event.stop_propagation();
-                    close();
+                    close.run(());
                 }
             })
             on:dragover=handler(move |event: leptos::ev::DragEvent| { event.prevent_default(); over.set(true); })
@@ -36,6 +42,7 @@ pub(crate) fn DropPanel(
                 over.set(false);
                 if let Some(files) = files::dropped(&event) {
                     event.prevent_default();
+                    let take = take.clone();
                     leptos::task::spawn_local(async move { take(files::texts(Some(files), limit).await) });
                 }
             })
@@ -53,7 +60,7 @@ pub(crate) fn ChooseFiles(
     /// Bytes of a file that are read at most, and one more.
     limit: usize,
     /// Gets names and texts of the chosen files.
-    take: impl Fn(Vec<(String, String)>) + Copy + Send + Sync + 'static,
+    take: TakeFiles,
 ) -> impl IntoView {
     view! {
         <label class="ghost">
@@ -62,7 +69,10 @@ pub(crate) fn ChooseFiles(
                 type="file"
                 multiple
                 accept=accept
-                on:change=handler(move |event: leptos::ev::Event| leptos::task::spawn_local(async move { take(files::chosen(event, limit).await) }))
+                on:change=handler(move |event: leptos::ev::Event| {
+                    let take = take.clone();
+                    leptos::task::spawn_local(async move { take(files::chosen(event, limit).await) });
+                })
             />
         </label>
     }

@@ -15,7 +15,7 @@ mod timeline;
 pub(crate) use combobox::Combobox;
 pub(crate) use copy_button::CopyButton;
 pub(crate) use decisions::DecisionTable;
-pub(crate) use drop_panel::{ChooseFiles, DropPanel};
+pub(crate) use drop_panel::{ChooseFiles, DropPanel, TakeFiles};
 pub(crate) use handler::handler;
 pub(crate) use message::MessageBox;
 pub(crate) use number_field::NumberField;

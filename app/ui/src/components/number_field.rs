@@ -120,7 +120,7 @@ fn field(
                 />
                 {(!unit.is_empty()).then(|| view! { <i>{unit}</i> })}
             </span>
-            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || wrong.get().or_else(|| refused.get())}</p>
+            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || wrong.get().or_else(|| refused.get()).into_any()}</p>
         </div>
     }
     .into_any()

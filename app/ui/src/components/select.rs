@@ -47,6 +47,8 @@ fn list(
     set: Box<dyn Fn(String) + Send + Sync>,
 ) -> AnyView {
     let Names { id, label, name } = names;
+    // Most changes of a form leave a list as it is.
+    let value = Memo::new(move |_| value.get());
     let has_error = move || refused.with(Option::is_some);
     let error_id = format!("{id}-error");
     let described_by = error_id.clone();
@@ -69,7 +71,7 @@ fn list(
                     }).collect_view().into_any()
                 }}
             </select>
-            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get()}</p>
+            <p class="field-error" id=error_id class:hidden=move || !has_error()>{move || refused.get().into_any()}</p>
         </div>
     }
     .into_any()

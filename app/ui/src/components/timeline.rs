@@ -142,7 +142,7 @@ pub(crate) fn Timeline(
                 {move || vm.get().map(|vm| vm.lanes.iter().map(|lane| view! { <li>{lane.says.clone()}</li> }).collect_view()).into_any()}
             </ul>
         </div>
-        <p class="latest">{move || latest().unwrap_or_else(|| "No decision yet.".to_owned())}</p>
+        <p class="latest">{move || latest().unwrap_or_else(|| "No decision yet.".to_owned()).into_any()}</p>
     }
 }
 
@@ -172,7 +172,7 @@ fn Cursor(
             aria-valuetext=move || read.with(|read| read.sentence(data.with_untracked(|data| data.aggregated)))
             on:keydown=handler(move |event: leptos::ev::KeyboardEvent| parts.key(&event))
         >
-            <span class:flips=move || flips()>{move || read.with(|read| read.time.clone())}</span>
+            <span class:flips=move || flips()>{move || read.with(|read| read.time.clone()).into_any()}</span>
         </div>
     }
 }

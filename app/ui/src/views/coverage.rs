@@ -64,7 +64,7 @@ pub(crate) fn Coverage() -> impl IntoView {
                     <h1>"Coverage"</h1>
                     <input class="field" type="search" id="coverage-filter" aria-label="Find a model" placeholder="Find a model or family"
                         on:input=handler(move |event: leptos::ev::Event| { chosen.set(None); filter.set(event_target_value(&event)); })/>
-                    <p>{move || count()}" ● measured · ◐ one serving mode · ○ estimated · – no answer"</p>
+                    <p>{move || count().into_any()}" ● measured · ◐ one serving mode · ○ estimated · – no answer"</p>
                 </div>
                 <div class="scroll">
                     <table

@@ -40,14 +40,13 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
     let unfolded = RwSignal::new(false);
     let own = RwSignal::new(false);
     let bring = RwSignal::new(false);
-    let lines = Memo::new(move |_| page.scenario.with(form::folded));
     let fold = move |_| unfolded.update(|open| *open = !*open);
     view! {
         <section class="scenario" aria-label="Scenario" class:unfolded=move || unfolded.get()>
             <div class="fold">
-                <p><b>{move || lines.get().0}</b><span>{move || lines.get().1}</span></p>
+                <p><b>{move || page.scenario.with(form::folded).0.into_any()}</b><span>{move || page.scenario.with(form::folded).1.into_any()}</span></p>
                 <button type="button" class="ghost" aria-expanded=move || unfolded.get().to_string() on:click=handler(fold)>
-                    {move || if unfolded.get() { "Done" } else { "Edit" }}
+                    {move || if unfolded.get() { "Done" } else { "Edit" }.into_any()}
                 </button>
             </div>
             <div class="fields">
@@ -132,13 +131,13 @@ fn Deployment(
 #[component]
 fn GoalFields() -> impl IntoView {
     let page = use_page();
-    let goal = Memo::new(move |_| page.scenario.with(|scenario| scenario.goal));
-    let kind = Memo::new(move |_| GoalKind::of(goal.get()));
+    let goal = move || page.scenario.with(|scenario| scenario.goal);
+    let kind = Memo::new(move |_| GoalKind::of(goal()));
     let switch = move |kind: GoalKind| {
         // The new goal asks for about what is on screen, so that the answer does not jump.
         let best = page.shown.get_untracked().and_then(|shown| shown.best().copied());
         let (rate, in_flight) = best.map_or((10.0, 100), |best| (best.requests_per_sec, best.concurrency));
-        let gpus = match goal.get_untracked() {
+        let gpus = match untrack(goal) {
             Goal::Gpus(gpus) => gpus,
             _ => best.map_or(32, |best| best.gpus_used),
         };
@@ -163,7 +162,7 @@ fn GoalFields() -> impl IntoView {
         <NumberField
             id="goal"
             label="Plan for"
-            value=Signal::derive(move || form::show_goal(goal.get()))
+            value=Signal::derive(move || form::show_goal(goal()))
             apply=apply
             commit=move || page.commit()
             refused=why
@@ -184,23 +183,23 @@ fn GoalFields() -> impl IntoView {
 #[component]
 fn Traffic() -> impl IntoView {
     let page = use_page();
-    let workload = Memo::new(move |_| page.scenario.with(|scenario| scenario.workload));
+    let workload = move || page.scenario.with(|scenario| scenario.workload);
     let commit = move || page.commit();
     view! {
         <div class="group">
             <NumberField
                 id="isl" label="Input" term="ISL" class="n4" commit=commit refused=refused(page, Field::Isl)
-                value=Signal::derive(move || form::show_whole(workload.get().isl))
+                value=Signal::derive(move || form::show_whole(workload().isl))
                 apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.isl = tokens); Ok(()) }
             />
             <NumberField
                 id="osl" label="Output" term="OSL" class="n4" commit=commit refused=refused(page, Field::Osl)
-                value=Signal::derive(move || form::show_whole(workload.get().osl))
+                value=Signal::derive(move || form::show_whole(workload().osl))
                 apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.osl = tokens); Ok(()) }
             />
             <NumberField
                 id="prefix" label="Cached" term="prefix" class="n4" commit=commit refused=refused(page, Field::Prefix)
-                value=Signal::derive(move || form::show_whole(workload.get().prefix))
+                value=Signal::derive(move || form::show_whole(workload().prefix))
                 apply=move |text| { let tokens = form::whole(text)?; page.edit(|scenario| scenario.workload.prefix = tokens); Ok(()) }
             />
         </div>
@@ -210,21 +209,21 @@ fn Traffic() -> impl IntoView {
 #[component]
 fn Targets() -> impl IntoView {
     let page = use_page();
-    let sla = Memo::new(move |_| page.scenario.with(|scenario| scenario.sla));
+    let sla = move || page.scenario.with(|scenario| scenario.sla);
     let commit = move || page.commit();
-    let whole_request = Memo::new(move |_| sla.get().request_latency_ms.is_some());
+    let whole_request = Memo::new(move |_| sla().request_latency_ms.is_some());
     view! {
         <div class="group slo">
             <NumberField
                 id="ttft" label="TTFT ≤" term="TTFT" unit="ms" commit=commit refused=refused(page, Field::Ttft)
-                value=Signal::derive(move || form::show_number(sla.get().ttft_ms))
+                value=Signal::derive(move || form::show_number(sla().ttft_ms))
                 apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.ttft_ms = ms); Ok(()) }
             />
             {move || if whole_request.get() {
                 view! {
                     <NumberField
                         id="latency" label="Request ≤" unit="ms" commit=commit refused=refused(page, Field::RequestLatency)
-                        value=Signal::derive(move || sla.get().request_latency_ms.map(form::show_number).unwrap_or_default())
+                        value=Signal::derive(move || sla().request_latency_ms.map(form::show_number).unwrap_or_default())
                         apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.request_latency_ms = Some(ms)); Ok(()) }
                     />
                 }.into_any()
@@ -232,7 +231,7 @@ fn Targets() -> impl IntoView {
                 view! {
                     <NumberField
                         id="itl" label="ITL ≤" term="ITL" unit="ms" commit=commit refused=refused(page, Field::Itl)
-                        value=Signal::derive(move || form::show_number(sla.get().itl_ms))
+                        value=Signal::derive(move || form::show_number(sla().itl_ms))
                         apply=move |text| { let ms = form::number(text)?; page.edit(|scenario| scenario.sla.itl_ms = ms); Ok(()) }
                     />
                 }.into_any()
@@ -267,7 +266,7 @@ fn Stories(
                     {preset.name}
                 </button>
             }).collect_view()}
-            <p>{move || sentence()}</p>
+            <p>{move || sentence().into_any()}</p>
             <button type="button" id="bring" class="ghost small" aria-expanded=move || bring.get().to_string() on:click=handler(move |_| bring.update(|open| *open = !*open))>
                 "Where am I today?"
             </button>

@@ -87,7 +87,7 @@ fn Progress() -> impl IntoView {
     view! {
         <div class="progress" class:busy=move || busy() class:resting=move || resting() class:unknown=move || share().is_none()>
             <i style:width=move || width()></i>
-            <span>{move || word()}</span>
+            <span>{move || word().into_any()}</span>
         </div>
     }
 }
@@ -119,5 +119,5 @@ pub(crate) fn LiveRegion() -> impl IntoView {
             .unwrap_or_default(),
         _ => String::new(),
     };
-    view! { <p class="offscreen" aria-live="polite" id="announcement">{move || said()}</p> }
+    view! { <p class="offscreen" aria-live="polite" id="announcement">{move || said().into_any()}</p> }
 }

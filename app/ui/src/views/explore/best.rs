@@ -22,13 +22,13 @@ pub(super) fn BestCard() -> impl IntoView {
             .get(index)
             .map(|point| BestVm::new(point, &shown.scenario, shown.place_label(point), page.price.get()))
     });
-    let selected = Memo::new(move |_| {
+    let selected = move || {
         page.shown
             .get()
             .zip(page.focus.get())
             .is_some_and(|(shown, focus)| shown.view.picks.first() != Some(&focus))
-    });
-    let heading = move || if selected.get() { "Selected configuration" } else { "Best within your SLO" };
+    };
+    let heading = move || if selected() { "Selected configuration" } else { "Best within your SLO" };
     let content = move || match card.get() {
         Some(card) => Answer(AnswerProps { card }).into_any(),
         None if page.shown.get().is_some() => Nothing().into_any(),
@@ -39,8 +39,8 @@ pub(super) fn BestCard() -> impl IntoView {
     view! {
         <aside class="panel best" aria-label=move || heading().to_owned()>
             <div class="eyebrow">
-                <h2>{move || heading()}</h2>
-                <button type="button" class="ghost small" class:hidden=move || !selected.get() on:click=handler(move |_| { page.deselect(); page.commit(); })>
+                <h2>{move || heading().into_any()}</h2>
+                <button type="button" class="ghost small" class:hidden=move || !selected() on:click=handler(move |_| { page.deselect(); page.commit(); })>
                     "Show best"
                 </button>
             </div>
@@ -71,7 +71,7 @@ fn Answer(
         <div class="act">
             <button type="button" class="primary" on:click=handler(move |_| page.go(Screen::Export))>"Export manifest"</button>
             <button type="button" class="ghost" aria-pressed=move || page.is_pinned().to_string() on:click=handler(move |_| page.toggle_pin())>
-                {move || if page.is_pinned() { "Pinned" } else { "Pin" }}
+                {move || if page.is_pinned() { "Pinned" } else { "Pin" }.into_any()}
             </button>
         </div>
     }

@@ -117,8 +117,8 @@ fn ItlHandle(look: Look, frame: NodeRef<Div>) -> impl IntoView {
             frame=frame
             dragging=dragging
             drag=drag
-            nudge=move |steps| set(slo::nudge_itl(itl.get_untracked(), steps))
-            commit=move || page.commit()
+            nudge=move |steps: i32| set(slo::nudge_itl(itl.get_untracked(), steps))
+            commit=move |()| page.commit()
         />
     }
 }

@@ -34,11 +34,14 @@ pub(super) fn Handle(
     /// Told when a drag begins and ends.
     dragging: RwSignal<bool>,
     /// Moves to a position.
-    drag: impl Fn(f64) + Copy + Send + Sync + 'static,
+    #[prop(into)]
+    drag: Callback<f64>,
     /// Moves by steps: positive is looser.
-    nudge: impl Fn(i32) + Copy + Send + Sync + 'static,
+    #[prop(into)]
+    nudge: Callback<i32>,
     /// The move is over.
-    commit: impl Fn() + Copy + Send + Sync + 'static,
+    #[prop(into)]
+    commit: Callback<()>,
 ) -> impl IntoView {
     let px = |value: f64| format!("{value:.1}px");
     let shown = move || x.get().is_some();
@@ -52,21 +55,21 @@ pub(super) fn Handle(
     let moved = move |event: leptos::ev::PointerEvent| {
         if let (true, Some(frame)) = (dragging.get_untracked(), frame.get_untracked()) {
             event.stop_propagation();
-            drag(screen::within(&frame, &event).0);
+            drag.run(screen::within(&frame, &event).0);
         }
     };
     let up = move |event: leptos::ev::PointerEvent| {
         if dragging.get_untracked() {
             event.stop_propagation();
             dragging.set(false);
-            commit();
+            commit.run(());
         }
     };
     let key = move |event: leptos::ev::KeyboardEvent| {
         if let Some(steps) = slo::key_steps(&event.key(), event.shift_key(), right_is_tighter) {
             event.prevent_default();
             event.stop_propagation();
-            nudge(steps);
+            nudge.run(steps);
         }
     };
     // Beyond this the text stands on the other side.
@@ -101,13 +104,13 @@ pub(super) fn Handle(
                 on:click=handler(move |event: leptos::ev::MouseEvent| event.stop_propagation())
                 on:dblclick=handler(move |event: leptos::ev::MouseEvent| event.stop_propagation())
                 on:keydown=handler(key)
-                on:keyup=handler(move |event: leptos::ev::KeyboardEvent| if event.key().starts_with("Arrow") || event.key().starts_with("Page") { commit() })
+                on:keyup=handler(move |event: leptos::ev::KeyboardEvent| if event.key().starts_with("Arrow") || event.key().starts_with("Page") { commit.run(()) })
             >
                 <svg viewBox="-13 -13 26 26" width="26" height="26" aria-hidden="true">
                     <path d="M-3,-5 L-7,0 L-3,5 M3,-5 L7,0 L3,5"></path>
                 </svg>
             </div>
-            <span class="target-text">{move || text.get()}</span>
+            <span class="target-text">{move || text.get().into_any()}</span>
         </div>
     }
 }

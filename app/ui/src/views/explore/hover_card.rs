@@ -58,7 +58,7 @@ pub(super) fn HoverCard(
             {move || content().into_any()}
             <div class="buttons" class:hidden=move || !held()>
                 <button type="button" class="ghost" on:click=handler(move |_| page.toggle_pin())>
-                    {move || if page.is_pinned() { "Unpin" } else { "Pin" }}
+                    {move || if page.is_pinned() { "Unpin" } else { "Pin" }.into_any()}
                 </button>
                 <button type="button" class="ghost" on:click=handler(move |_| { page.deselect(); page.commit(); })>"Close"</button>
             </div>

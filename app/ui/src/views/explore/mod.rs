@@ -33,15 +33,14 @@ pub(crate) fn Explore() -> impl IntoView {
     // Nothing was ever answered, and nothing will be: the message stands alone.
     let bare = move || failed() && page.shown.get().is_none();
     // The answer that came with the document stands until the search has its own: nothing jumps.
-    let first = Memo::new(move |_| {
-        page.shown.get().is_none() && !failed() && page.first_paint.with_value(Option::is_some)
-    });
+    let first =
+        move || page.shown.get().is_none() && !failed() && page.first_paint.with_value(Option::is_some);
     view! {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
         <TodayStrip/>
-        <Show when=move || first.get()><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
-        <div class="explore" class:stale=move || stale() class:hidden=move || bare() || first.get()>
+        <Show when=move || first()><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
+        <div class="explore" class:stale=move || stale() class:hidden=move || bare() || first()>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>
                 <TtftStrip/>

@@ -60,7 +60,7 @@ pub(super) fn Table() -> impl IntoView {
                             <th scope="col" class:num=column.is_number() aria-sort=move || sort.get().aria(column)>
                                 <button type="button" on:click=handler(move |_| sort.update(|sort| *sort = sort.clicked(column)))>
                                     {column.heading()}
-                                    <span aria-hidden="true">{move || arrow(sort.get(), column)}</span>
+                                    <span aria-hidden="true">{move || arrow(sort.get(), column).into_any()}</span>
                                 </button>
                             </th>
                         }).collect_view().into_any()}
@@ -72,7 +72,7 @@ pub(super) fn Table() -> impl IntoView {
                 "No configuration to list: nothing meets the SLO."
             </p>
             <button type="button" class="ghost show-all" class:hidden=move || all.get() || count() <= SHORT on:click=handler(move |_| all.set(true))>
-                {move || format!("Show all {}", count())}
+                {move || format!("Show all {}", count()).into_any()}
             </button>
         </section>
     }

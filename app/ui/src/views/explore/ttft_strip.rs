@@ -67,8 +67,8 @@ pub(super) fn TtftStrip() -> impl IntoView {
                 frame=frame
                 dragging=dragging
                 drag=drag
-                nudge=move |steps| set(slo::nudge_ttft(ttft.get_untracked(), steps))
-                commit=move || page.commit()
+                nudge=move |steps: i32| set(slo::nudge_ttft(ttft.get_untracked(), steps))
+                commit=move |()| page.commit()
             />
         </div>
     }

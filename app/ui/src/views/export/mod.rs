@@ -147,7 +147,7 @@ fn Head(files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl IntoView {
     };
     view! {
         <div class="sheethead">
-            <h2>{move || page.tab.get().title()}</h2>
+            <h2>{move || page.tab.get().title().into_any()}</h2>
             <div class="tools">
                 <CopyButton label="Copy" text=copied disabled=blocked class="primary"/>
                 <button type="button" class="ghost" disabled=move || blocked.get() on:click=handler(download)>"Download"</button>
@@ -243,20 +243,19 @@ fn About() -> impl IntoView {
         Some(format!("{which}: {}, {}{place}.", text::layout_short(point), text::layout_total(point)))
     };
     view! {
-        <p class="about">{move || about()}" "<a href="#explore" on:click=handler(move |event: leptos::ev::MouseEvent| { event.prevent_default(); page.go(Screen::Explore); })>"Back to the chart"</a></p>
-        <p class="note">{move || page.tab.get().note()}</p>
+        <p class="about">{move || about().into_any()}" "<a href="#explore" on:click=handler(move |event: leptos::ev::MouseEvent| { event.prevent_default(); page.go(Screen::Explore); })>"Back to the chart"</a></p>
+        <p class="note">{move || page.tab.get().note().into_any()}</p>
     }
 }
 
 #[component]
 fn Share() -> impl IntoView {
     let page = use_page();
-    let link = Memo::new(move |_| share_link(page));
     view! {
         <h2>"Share the answer"</h2>
         <div class="command">
-            <code>{move || link.get()}</code>
-            <CopyButton label="Copy link" text=move || link.get_untracked()/>
+            <code>{move || share_link(page).into_any()}</code>
+            <CopyButton label="Copy link" text=move || untrack(|| share_link(page))/>
         </div>
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn OptionFields() -> impl IntoView {
                 />
             </div>
             <details class="extras">
-                <summary><b>"Options"</b>" "<span>{move || options.with(summary)}</span></summary>
+                <summary><b>"Options"</b>" "<span>{move || options.with(summary).into_any()}</span></summary>
                 <div class="extra-fields">
                     <TextField id="namespace" label="Namespace" placeholder="the current one" value=|options| options.namespace.clone() set=|options, text| options.namespace = text/>
                     <TextField id="registry" label="Image registry" placeholder="nvcr.io/nvidia/ai-dynamo" value=|options| options.registry.clone() set=|options, text| options.registry = text/>

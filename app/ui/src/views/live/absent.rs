@@ -40,7 +40,7 @@ pub(super) fn Absent(
         view! {
             <MessageBox message=away(&reason)>
                 <button type="button" class="ghost" on:click=handler(move |_| live.connect())>"Try now"</button>
-                <span class="note" aria-hidden="true">{move || next()}</span>
+                <span class="note" aria-hidden="true">{move || next().into_any()}</span>
             </MessageBox>
         }
     };
@@ -87,7 +87,7 @@ fn Token(
                     on:input=handler(move |event: leptos::ev::Event| token.set(event_target_value(&event)))
                 />
                 <button type="submit" class="ghost">"Use it"</button>
-                <p id="live-token-error" role="alert">{move || wrong.get().map(|message| message.to_string())}</p>
+                <p id="live-token-error" role="alert">{move || wrong.get().map(|message| message.to_string()).into_any()}</p>
             </form>
         </MessageBox>
     }

@@ -38,20 +38,19 @@ impl Here {
 pub(crate) fn Live() -> impl IntoView {
     let live = Feed::start();
     let here = Here { live, cursor: RwSignal::new(None) };
-    let known = Memo::new(move |_| here.status(|_| ()).is_some());
     let aged = move || live.line.with(|line| !matches!(line, Line::Open | Line::Connecting));
-    let story = Memo::new(move |_| here.status(|status| status.simulated.as_ref().map(simulated)).flatten());
+    let story = move || here.status(|status| status.simulated.as_ref().map(simulated)).flatten();
     view! {
         <h1 class="offscreen">"Live status"</h1>
         <Absent here=here/>
-        <p class="story-line" class:hidden=move || story.with(Option::is_none)>
+        <p class="story-line" class:hidden=move || story().is_none()>
             <span class="badge weak">"simulated"</span>
-            {move || story.get()}
+            {move || story().into_any()}
         </p>
         <Show when=move || live.snapshot.with(Option::is_some)>
             <div class="live" class:aged=move || aged()>
                 <Strip here=here/>
-                <Show when=move || known.get()>
+                <Show when=move || here.status(|_| ()).is_some()>
                     <section class="panel lanes" aria-label="Timelines">
                         <Heading here=here/>
                         <Timeline data=live.data cursor=here.cursor label="Moment on the timelines"/>
@@ -64,7 +63,7 @@ pub(crate) fn Live() -> impl IntoView {
                 </Show>
             </div>
         </Show>
-        <p class="offscreen" aria-live="polite" id="live-said">{move || live.said.get()}</p>
+        <p class="offscreen" aria-live="polite" id="live-said">{move || live.said.get().into_any()}</p>
     }
 }
 
@@ -87,7 +86,7 @@ fn Heading(
     view! {
         <div class="plothead">
             <h2>"Timelines"</h2>
-            <span class="note" id="live-news">{move || state()}</span>
+            <span class="note" id="live-news">{move || state().into_any()}</span>
             <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=handler(move |_| cursor.set(None))>
                 "Follow the end"
             </button>
@@ -98,7 +97,7 @@ fn Heading(
                 set=move |span| live.look_back(span)
             />
             <button type="button" class="ghost" aria-pressed=move || paused().to_string() on:click=handler(move |_| live.pause(!live.paused.get_untracked()))>
-                {move || if paused() { "Resume" } else { "Pause" }}
+                {move || if paused() { "Resume" } else { "Pause" }.into_any()}
             </button>
         </div>
     }

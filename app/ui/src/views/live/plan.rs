@@ -44,7 +44,7 @@ pub(super) fn PlanCard(
             <p>{move || made.with(|made| made.as_ref().map_or_else(
                 || "Traffic is not known yet: request rate, ISL and OSL are needed.".to_owned(),
                 |made| made.copied.join(" · "),
-            ))}</p>
+            )).into_any()}</p>
             <ul class="note">{move || made.with(|made| made.as_ref().map(|made| made.unknown.clone().into_iter().map(line).collect_view()).into_any())}</ul>
             <button type="button" class="primary" disabled=move || made.with(Option::is_none) on:click=handler(take)>"Plan with live traffic"</button>
             <div class:hidden=move || compared.with(|rows| rows.as_ref().is_none_or(Vec::is_empty))>

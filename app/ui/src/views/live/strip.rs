@@ -15,7 +15,7 @@ pub(super) fn Strip(
 ) -> impl IntoView {
     let live = here.live;
     let now = Memo::new(move |_| here.status(tiles));
-    let about = Memo::new(move |_| here.status(deployment).unwrap_or_default().join(" · "));
+    let about = move || here.status(deployment).unwrap_or_default().join(" · ");
     let last = Memo::new(move |_| {
         let clock = live.data.with_untracked(|data| data.clock);
         here.status(|status| log(&status.decisions, status.slo, clock).into_iter().next()).flatten()
@@ -30,7 +30,7 @@ pub(super) fn Strip(
     });
     view! {
         <section class="panel strip-live" aria-label="Status">
-            <p class="about" class:hidden=move || about.with(String::is_empty)>{move || about.get()}</p>
+            <p class="about" class:hidden=move || about().is_empty()>{move || about().into_any()}</p>
             <div class="tiles">
                 {NAMES.map(|name| tile(name, now)).collect_view()}
                 {move || decision(last.get()).into_any()}
@@ -62,7 +62,7 @@ fn tile(name: &'static str, now: Memo<Option<[Tile; 3]>>) -> impl IntoView {
     view! {
         <div class="tile" class:over=move || stand() == Stand::Over class:within=move || stand() == Stand::Within>
             <h3>{name}<Glossed term=term/></h3>
-            <p class="value"><b>{move || own.with(|tile| tile.as_ref().map(|tile| tile.value.clone()))}</b>" "{move || own.with(|tile| tile.as_ref().map(|tile| tile.unit))}</p>
+            <p class="value"><b>{move || own.with(|tile| tile.as_ref().map(|tile| tile.value.clone())).into_any()}</b>" "{move || own.with(|tile| tile.as_ref().map(|tile| tile.unit)).into_any()}</p>
             <p>{words}</p>
         </div>
     }

@@ -16,9 +16,9 @@ pub(super) fn Fields(
     let page = use_page();
     let form = page.replay.form;
     let fields = Field::ALL.into_iter().filter(|field| field.group() == group).map(|field| {
-        let counts = Memo::new(move |_| form.with(|form| field.counts(form)));
+        let counts = move || form.with(|form| field.counts(form));
         view! {
-            <div class:hidden=move || !counts.get()>
+            <div class:hidden=move || !counts()>
                 <NumberField
                     id=field.word()
                     label=field.label()

@@ -108,7 +108,7 @@ pub(crate) fn Replay() -> impl IntoView {
                 <section class="panel lanes" aria-label="Timelines" class:going=move || busy()>
                     <div class="plothead">
                         <h2>"Timelines"</h2>
-                        <span class="note" id="replay-share">{move || if busy() { format!("{} done", engine::format::percent(share()).trim_start_matches('+')) } else { String::new() }}</span>
+                        <span class="note" id="replay-share">{move || if busy() { format!("{} done", engine::format::percent(share()).trim_start_matches('+')) } else { String::new() }.into_any()}</span>
                         <button type="button" class="ghost small" class:hidden=move || cursor.get().is_none() on:click=handler(move |_| cursor.set(None))>"Read the end"</button>
                         <Comparing/>
                     </div>
@@ -200,6 +200,6 @@ fn Workers(
             value=is_own
             set=set
         />
-        <p class="note" id="replay-workers">{move || says()}</p>
+        <p class="note" id="replay-workers">{move || says().into_any()}</p>
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn Headline() -> impl IntoView {
     };
     view! {
         <section class="panel course" aria-label="What happened" aria-live="polite">
-            <p class="hero"><b>{move || share().unwrap_or_else(|| "…".to_owned())}</b><span>" of requests within both targets"</span></p>
+            <p class="hero"><b>{move || share().unwrap_or_else(|| "…".to_owned()).into_any()}</b><span>" of requests within both targets"</span></p>
             <ul id="replay-course">
                 {move || says.get().map(|(_, lines)| lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()).into_any()}
             </ul>
@@ -99,7 +99,7 @@ pub(super) fn Decisions(
     view! {
         <section class="panel log" aria-label="Decisions">
             <DecisionTable rows=rows cursor=cursor none="Nothing was changed."/>
-            <p class="offscreen" aria-live="polite">{move || last()}</p>
+            <p class="offscreen" aria-live="polite">{move || last().into_any()}</p>
         </section>
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn StoryPicker() -> impl IntoView {
                     />
                 </label>
             </div>
-            <p class="note" id="replay-story" aria-live="polite">{move || says()}</p>
+            <p class="note" id="replay-story" aria-live="polite">{move || says().into_any()}</p>
             {move || unread().map(|message| view! { <MessageBox message=message urgent=true/> }).into_any()}
         </div>
     }

@@ -7,7 +7,7 @@ use engine::text::Message;
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
-use crate::components::{ChooseFiles, DropPanel, MessageBox, handler};
+use crate::components::{ChooseFiles, DropPanel, MessageBox, TakeFiles, handler};
 use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::today::Today;
@@ -38,18 +38,18 @@ pub(super) fn Bring(
     let reading = RwSignal::new(None::<Reading>);
     Effect::new(move || screen::focus("bring-text"));
     read(page, pasted, reading);
-    let take = move |files: Vec<(String, String)>| {
+    let take: TakeFiles = Arc::new(move |files| {
         let texts: Vec<String> = files.into_iter().map(|(_, text)| text).collect();
         if !texts.is_empty() {
             pasted.try_set(texts.join("\n---\n"));
         }
-    };
+    });
     let close = move || {
         open.set(false);
         screen::focus("bring");
     };
     view! {
-        <DropPanel label="What runs today" limit=MAX_BYTES take=take close=close>
+        <DropPanel label="What runs today" limit=MAX_BYTES take=take.clone() close=move |()| close()>
             <div class="ownfiles">
                 <h2>"Where are you today?"</h2>
                 <p class="note">"Paste or drop what runs: a DynamoGraphDeployment or its request, a planner configuration, or the command that starts vLLM, SGLang or TensorRT-LLM. It is read here and sent nowhere."</p>
@@ -82,7 +82,7 @@ pub(super) fn Bring(
                         {move || reading.with(|reading| match reading {
                             Some(Reading::Read(imported, _)) if imported.layout.is_some() => "Show it on the chart",
                             _ => "Use this question",
-                        })}
+                        }).into_any()}
                     </button>
                     <button type="button" class="ghost" on:click=handler(move |_| close())>"Close"</button>
                 </div>

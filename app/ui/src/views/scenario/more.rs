@@ -20,12 +20,11 @@ fn choice(value: &str, label: &str) -> Choice {
 pub(super) fn More() -> impl IntoView {
     let page = use_page();
     let open = RwSignal::new(false);
-    let summary = Memo::new(move |_| page.scenario.with(form::more_summary));
     view! {
         <div class="more" class:open=move || open.get()>
             <button type="button" class="toggle" aria-expanded=move || open.get().to_string() aria-controls="more-fields" on:click=handler(move |_| open.update(|open| *open = !*open))>
-                <b>{move || if open.get() { "Less" } else { "More" }}</b>
-                <span class:hidden=move || open.get()>{move || summary.get()}</span>
+                <b>{move || if open.get() { "Less" } else { "More" }.into_any()}</b>
+                <span class:hidden=move || open.get()>{move || page.scenario.with(form::more_summary).into_any()}</span>
             </button>
             <div class="more-fields" id="more-fields" class:hidden=move || !open.get()>
                 <Serve/>
@@ -103,21 +102,21 @@ fn precisions<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<Choice> {
 #[component]
 fn Precisions() -> impl IntoView {
     let page = use_page();
-    let quant = Memo::new(move |_| page.scenario.with(|scenario| scenario.quant));
+    let quant = move || page.scenario.with(|scenario| scenario.quant);
     view! {
         <Select
             id="gemm" label="GEMM precision" choices=precisions(Quant::ALL, Quant::name)
-            value=Signal::derive(move || quant.get().gemm.map_or("", Quant::name).to_owned())
+            value=Signal::derive(move || quant().gemm.map_or("", Quant::name).to_owned())
             set=move |name| set_choice(page, |scenario| scenario.quant.gemm = Quant::from_name(&name))
         />
         <Select
             id="kv" label="KV cache precision" choices=precisions(KvQuant::ALL, KvQuant::name)
-            value=Signal::derive(move || quant.get().kv.map_or("", KvQuant::name).to_owned())
+            value=Signal::derive(move || quant().kv.map_or("", KvQuant::name).to_owned())
             set=move |name| set_choice(page, |scenario| scenario.quant.kv = KvQuant::from_name(&name))
         />
         <Select
             id="fmha" label="Attention precision" choices=precisions(FmhaQuant::ALL, FmhaQuant::name)
-            value=Signal::derive(move || quant.get().fmha.map_or("", FmhaQuant::name).to_owned())
+            value=Signal::derive(move || quant().fmha.map_or("", FmhaQuant::name).to_owned())
             set=move |name| set_choice(page, |scenario| scenario.quant.fmha = FmhaQuant::from_name(&name))
         />
     }
@@ -126,12 +125,12 @@ fn Precisions() -> impl IntoView {
 #[component]
 fn EngineFields() -> impl IntoView {
     let page = use_page();
-    let engine = Memo::new(move |_| page.scenario.with(|scenario| scenario.engine));
+    let engine = move || page.scenario.with(|scenario| scenario.engine);
     let commit = move || page.commit();
     view! {
         <NumberField
             id="mem" label="KV memory share" placeholder="default" class="n4" commit=commit refused=refused(page, Field::FreeMemoryFraction)
-            value=Signal::derive(move || engine.get().free_memory_fraction.map(form::show_number).unwrap_or_default())
+            value=Signal::derive(move || engine().free_memory_fraction.map(form::show_number).unwrap_or_default())
             apply=move |text| {
                 let share = if text.trim().is_empty() { None } else { Some(form::number(text)?) };
                 page.edit(|scenario| scenario.engine.free_memory_fraction = share);
@@ -140,7 +139,7 @@ fn EngineFields() -> impl IntoView {
         />
         <NumberField
             id="maxseq" label="Max sequence" placeholder="input + output" class="n6" commit=commit refused=refused(page, Field::MaxSeqLen)
-            value=Signal::derive(move || engine.get().max_seq_len.map(form::show_whole).unwrap_or_default())
+            value=Signal::derive(move || engine().max_seq_len.map(form::show_whole).unwrap_or_default())
             apply=move |text| {
                 let tokens = if text.trim().is_empty() { None } else { Some(form::whole(text)?) };
                 page.edit(|scenario| scenario.engine.max_seq_len = tokens);
@@ -149,7 +148,7 @@ fn EngineFields() -> impl IntoView {
         />
         <NumberField
             id="mtp" label="Draft tokens" placeholder="0" class="n4" commit=commit refused=refused(page, Field::DraftTokens)
-            value=Signal::derive(move || Some(engine.get().draft_tokens).filter(|&drafts| drafts > 0).map(form::show_whole).unwrap_or_default())
+            value=Signal::derive(move || Some(engine().draft_tokens).filter(|&drafts| drafts > 0).map(form::show_whole).unwrap_or_default())
             apply=move |text| {
                 let drafts = if text.trim().is_empty() { 0 } else { form::whole(text)? };
                 page.edit(|scenario| scenario.engine.draft_tokens = drafts);
@@ -158,7 +157,7 @@ fn EngineFields() -> impl IntoView {
         />
         <NumberField
             id="mtpacc" label="Drafts accepted" placeholder="0" class="n4" commit=commit refused=refused(page, Field::DraftAccepted)
-            value=Signal::derive(move || Some(engine.get().draft_accepted).filter(|&drafts| drafts != 0.0).map(form::show_number).unwrap_or_default())
+            value=Signal::derive(move || Some(engine().draft_accepted).filter(|&drafts| drafts != 0.0).map(form::show_number).unwrap_or_default())
             apply=move |text| {
                 let drafts = if text.trim().is_empty() { 0.0 } else { form::number(text)? };
                 page.edit(|scenario| scenario.engine.draft_accepted = drafts);

@@ -1,11 +1,13 @@
 //! A model that is not in the list, from its `config.json`.
 
+use std::sync::Arc;
+
 use engine::checkpoint::MAX_BYTES;
 use engine::custom;
 use leptos::prelude::*;
 use worker::reading::Reading;
 
-use crate::components::{ChooseFiles, DropPanel, MessageBox, handler};
+use crate::components::{ChooseFiles, DropPanel, MessageBox, TakeFiles, handler};
 use crate::services::screen;
 use crate::state::use_page;
 
@@ -22,13 +24,13 @@ pub(super) fn OwnModel(
         let of = |signal: RwSignal<String>| Some(signal.get()).filter(|text| !text.trim().is_empty());
         page.engine.read(of(config), of(quant));
     });
-    let take = move |files: Vec<(String, String)>| {
+    let take: TakeFiles = Arc::new(move |files| {
         for (name, text) in files {
             let place = if name.to_lowercase().contains("quant") { quant } else { config };
             // The panel may have been closed while the file was read.
             place.try_set(text);
         }
-    };
+    });
     let close = move || {
         open.set(false);
         screen::focus("model");
@@ -49,7 +51,7 @@ pub(super) fn OwnModel(
         }
     };
     view! {
-        <DropPanel label="A model of your own" limit=MAX_BYTES take=take close=close>
+        <DropPanel label="A model of your own" limit=MAX_BYTES take=take.clone() close=move |()| close()>
             <div class="ownfiles">
                 <h2>"A model of your own"</h2>
                 <p class="note">"Paste or drop its config.json. It is read here and sent nowhere; the link you share carries its sizes and precisions."</p>
