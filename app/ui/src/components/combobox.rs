@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::handler;
+use crate::reactive::memo;
 use crate::services::screen;
 use crate::view_model::form::{ModelOption, short_model};
 
@@ -32,7 +33,7 @@ pub(crate) fn Combobox(
     let active = RwSignal::new(0usize);
     let open = move || query.with(Option::is_some);
     let options =
-        Memo::new(move |_| query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
+        memo(move || query.with(|query| query.as_ref().map(|query| find(query)).unwrap_or_default()));
     let list = format!("{id}-list");
     let option_id = move |at: usize| format!("{id}-option-{at}");
     let close = move || query.set(None);

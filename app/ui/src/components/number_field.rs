@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::{Glossed, handler};
+use crate::reactive::effect;
 use crate::services::screen;
 
 /// A field for one number.
@@ -68,7 +69,7 @@ fn field(
     // What the value looked like after the last keystroke: anything else came from elsewhere and replaces the text.
     let mine = StoredValue::new(value.get_untracked());
     let wrong = RwSignal::new(None::<String>);
-    Effect::new(move || {
+    effect(move || {
         let now = value.get();
         if mine.get_value() != now {
             mine.set_value(now.clone());
@@ -102,7 +103,7 @@ fn field(
     let error_id = format!("{id}-error");
     let described_by = error_id.clone();
     view! {
-        <div class="control" class:bad=move || has_error()>
+        <div class="control" class:bad=has_error>
             <span class="caption"><label for=id>{label}</label>{term.map(|term| view! { <Glossed term=term/> })}</span>
             <span class="unit" class:with=!unit.is_empty()>
                 <input

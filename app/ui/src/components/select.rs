@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::handler;
+use crate::reactive::memo;
 use crate::view_model::form::Choice;
 
 /// The browser's own list, with a caption.
@@ -48,12 +49,12 @@ fn list(
 ) -> AnyView {
     let Names { id, label, name } = names;
     // Most changes of a form leave a list as it is.
-    let value = Memo::new(move |_| value.get());
+    let value = memo(move || value.get());
     let has_error = move || refused.with(Option::is_some);
     let error_id = format!("{id}-error");
     let described_by = error_id.clone();
     view! {
-        <div class="control" class:bad=move || has_error()>
+        <div class="control" class:bad=has_error>
             <label for=id>{label}</label>
             <select
                 id=id

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::handler;
 use crate::draw;
+use crate::reactive::{effect, memo};
 use crate::services::{screen, surface};
 use crate::state::use_page;
 use crate::view_model::timeline::{Item, Lane, Mark, Readout, TimelineData, TimelineVm, readout, step};
@@ -24,19 +25,19 @@ struct Parts {
 
 impl Parts {
     fn new(data: RwSignal<TimelineData>, cursor: RwSignal<Option<u64>>) -> Self {
-        let window = Memo::new(move |_| data.with(|data| data.window));
-        let at = Memo::new(move |_| {
+        let window = memo(move || data.with(|data| data.window));
+        let at = memo(move || {
             let (from, to) = window.get();
             cursor.get().map_or(to, |at| at.clamp(from, to.max(from)))
         });
-        let read = Memo::new(move |_| data.with(|data| readout(data, at.get())));
+        let read = memo(move || data.with(|data| readout(data, at.get())));
         Self { data, cursor, vm: RwSignal::new(None), window, at, read }
     }
 
     /// Lays the timelines out before the next frame, once for all changes until then.
     fn follow(self, size: RwSignal<(f64, f64)>) {
         let queued = StoredValue::new(false);
-        Effect::new(move || {
+        effect(move || {
             self.data.track();
             if size.get().0 <= 0.0 || queued.get_value() {
                 return;
@@ -91,12 +92,12 @@ pub(crate) fn Timeline(
     let parts = Parts::new(data, cursor);
     let Parts { vm, read, .. } = parts;
     parts.follow(size);
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             surface::follow_size(&frame, size);
         }
     });
-    Effect::new(move || {
+    effect(move || {
         if let (Some(canvas), Some(vm)) = (canvas.get(), vm.get()) {
             let palette = page.palette.get();
             surface::paint(&canvas, vm.size, |area| draw::timeline::draw(area, &vm, &palette));
@@ -128,13 +129,13 @@ pub(crate) fn Timeline(
         <div
             class="timeline"
             node_ref=frame
-            style:height=move || height()
+            style:height=height
             on:pointerdown=handler(down)
             on:pointermove=handler(moved)
             on:pointerup=handler(move |_| dragging.set(false))
             on:pointercancel=handler(move |_| dragging.set(false))
         >
-            <canvas node_ref=canvas aria-hidden="true" style:height=move || height()></canvas>
+            <canvas node_ref=canvas aria-hidden="true" style:height=height></canvas>
             {lanes(parts)}
             <Cursor parts=parts label=label/>
             {marks(parts)}
@@ -172,7 +173,7 @@ fn Cursor(
             aria-valuetext=move || read.with(|read| read.sentence(data.with_untracked(|data| data.aggregated)))
             on:keydown=handler(move |event: leptos::ev::KeyboardEvent| parts.key(&event))
         >
-            <span class:flips=move || flips()>{move || read.with(|read| read.time.clone()).into_any()}</span>
+            <span class:flips=flips>{move || read.with(|read| read.time.clone()).into_any()}</span>
         </div>
     }
 }
@@ -180,7 +181,7 @@ fn Cursor(
 /// Titles of the lanes, with their values at the cursor.
 fn lanes(parts: Parts) -> impl IntoView {
     let Parts { vm, read, .. } = parts;
-    let heads = Memo::new(move |_| {
+    let heads = memo(move || {
         vm.get().map_or_else(Vec::new, |vm| {
             vm.lanes.iter().map(|lane| (lane.lane, lane.title, lane.head)).collect::<Vec<_>>()
         })
@@ -202,7 +203,7 @@ fn value(item: &Item) -> impl IntoView + use<> {
 /// Decisions, as buttons that take the cursor to them.
 fn marks(parts: Parts) -> impl IntoView {
     let Parts { vm, cursor, .. } = parts;
-    let marks = Memo::new(move |_| {
+    let marks = memo(move || {
         vm.get().map_or_else(Vec::new, |vm| vm.marks.iter().map(|mark| (mark.clone(), vm.marks_y)).collect())
     });
     let button = move |(Mark { x, at_ms, says, .. }, y): (Mark, f64)| {

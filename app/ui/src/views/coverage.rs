@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use crate::components::handler;
+use crate::reactive::memo;
 use crate::services::screen;
 use crate::state::use_page;
 use crate::view_model::coverage::{At, Sheet, answering, cell_at, cell_id, detail, sheet, step};
@@ -19,11 +20,11 @@ pub(crate) fn Coverage() -> impl IntoView {
     let page = use_page();
     let filter = RwSignal::new(String::new());
     let (chosen, passing) = (RwSignal::new(None::<At>), RwSignal::new(None::<At>));
-    let sheet = Memo::new(move |_| {
+    let sheet = memo(move || {
         let atlas = page.coverage.get();
         Arc::new(atlas.map_or_else(Sheet::default, |atlas| filter.with(|filter| sheet(&atlas, filter))))
     });
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let (atlas, at) = (page.coverage.get()?, passing.get().or(chosen.get())?);
         page.scenario.with(|scenario| detail(&atlas, &sheet.get(), at, scenario))
     });

@@ -11,6 +11,7 @@ use engine::scenario::{Goal, Place, Scenario};
 use leptos::prelude::*;
 
 use crate::components::{Combobox, NumberField, Select, handler};
+use crate::reactive::memo;
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
 use crate::view_model::coverage;
@@ -69,8 +70,8 @@ fn Deployment(
 ) -> impl IntoView {
     let page = use_page();
     let model = Signal::derive(move || page.scenario.with(|scenario| scenario.model.clone()));
-    let system = Memo::new(move |_| page.scenario.with(|scenario| scenario.one_system().map(str::to_owned)));
-    let backend = Memo::new(move |_| page.scenario.with(Scenario::one_backend));
+    let system = memo(move || page.scenario.with(|scenario| scenario.one_system().map(str::to_owned)));
+    let backend = memo(move || page.scenario.with(Scenario::one_backend));
     let systems = Signal::derive(move || {
         let choices = page
             .index
@@ -132,7 +133,7 @@ fn Deployment(
 fn GoalFields() -> impl IntoView {
     let page = use_page();
     let goal = move || page.scenario.with(|scenario| scenario.goal);
-    let kind = Memo::new(move |_| GoalKind::of(goal()));
+    let kind = memo(move || GoalKind::of(goal()));
     let switch = move |kind: GoalKind| {
         // The new goal asks for about what is on screen, so that the answer does not jump.
         let best = page.shown.get_untracked().and_then(|shown| shown.best().copied());
@@ -211,7 +212,7 @@ fn Targets() -> impl IntoView {
     let page = use_page();
     let sla = move || page.scenario.with(|scenario| scenario.sla);
     let commit = move || page.commit();
-    let whole_request = Memo::new(move |_| sla().request_latency_ms.is_some());
+    let whole_request = memo(move || sla().request_latency_ms.is_some());
     view! {
         <div class="group slo">
             <NumberField
@@ -246,8 +247,7 @@ fn Stories(
     bring: RwSignal<bool>,
 ) -> impl IntoView {
     let page = use_page();
-    let current =
-        Memo::new(move |_| page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
+    let current = memo(move || page.scenario.with(|scenario| Preset::of(scenario).map(|preset| preset.name)));
     let sentence = move || {
         current
             .get()

@@ -85,8 +85,8 @@ fn Progress() -> impl IntoView {
         })
     };
     view! {
-        <div class="progress" class:busy=move || busy() class:resting=move || resting() class:unknown=move || share().is_none()>
-            <i style:width=move || width()></i>
+        <div class="progress" class:busy=busy class:resting=resting class:unknown=move || share().is_none()>
+            <i style:width=width></i>
             <span>{move || word().into_any()}</span>
         </div>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::notices::suggestions;
 use crate::components::{Glossed, MessageBox, handler};
+use crate::reactive::memo;
 use crate::state::{Page, use_page};
 use crate::view_model::best::{BestVm, Fact, ShapeRow};
 use crate::view_model::fragment::Screen;
@@ -14,7 +15,7 @@ use crate::view_model::remedy::openings;
 #[component]
 pub(super) fn BestCard() -> impl IntoView {
     let page = use_page();
-    let card = Memo::new(move |_| {
+    let card = memo(move || {
         let (shown, index) = (page.shown.get()?, page.focus.get()?);
         shown
             .view

@@ -8,6 +8,7 @@ use super::hover_card::HoverCard;
 use super::look::{Look, SLACK};
 use crate::components::{Glossed, Segments, handler};
 use crate::draw;
+use crate::reactive::{effect, memo};
 use crate::services::surface;
 use crate::state::use_page;
 use crate::view_model::form::show_number;
@@ -22,12 +23,12 @@ pub(super) fn Chart() -> impl IntoView {
     let canvas = NodeRef::<Canvas>::new();
     let size = RwSignal::new((0.0, 0.0));
     let look = Look::new(page, size, frame);
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             surface::follow_size(&frame, size);
         }
     });
-    Effect::new(move || {
+    effect(move || {
         if let (Some(canvas), Some(chart)) = (canvas.get(), look.chart.get()) {
             let palette = page.palette.get();
             surface::paint(&canvas, chart.size, |area| draw::frontier::draw(area, &chart, &palette));
@@ -91,9 +92,9 @@ fn Heading(look: Look) -> impl IntoView {
 #[component]
 fn ItlHandle(look: Look, frame: NodeRef<Div>) -> impl IntoView {
     let page = use_page();
-    let itl = Memo::new(move |_| page.scenario.with(|scenario| scenario.sla.itl_ms));
+    let itl = memo(move || page.scenario.with(|scenario| scenario.sla.itl_ms));
     let dragging = RwSignal::new(false);
-    Effect::new(move || {
+    effect(move || {
         look.frozen.set(if dragging.get() { look.now().map(|chart| chart.x.domain()) } else { None });
     });
     let set = move |ms: f64| page.edit(|scenario| scenario.sla.itl_ms = ms);

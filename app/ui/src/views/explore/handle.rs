@@ -82,7 +82,7 @@ pub(super) fn Handle(
             class="target"
             class:hidden=move || !shown()
             class:dragging=move || dragging.get()
-            class:flips=move || flips()
+            class:flips=flips
             style:left=move || px(x.get().unwrap_or_default())
             style:top=move || px(span.get().0)
             style:height=move || px((span.get().1 - span.get().0).max(0.0))

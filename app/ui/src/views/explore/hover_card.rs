@@ -6,6 +6,7 @@ use engine::text;
 use leptos::prelude::*;
 
 use crate::components::handler;
+use crate::reactive::memo;
 use crate::state::use_page;
 use crate::view_model::best::BestVm;
 use crate::view_model::frontier::ChartVm;
@@ -18,7 +19,7 @@ pub(super) fn HoverCard(
 ) -> impl IntoView {
     let page = use_page();
     let held = move || page.held.get() && page.selected.with(Option::is_some) && page.hovered.get().is_none();
-    let index = Memo::new(move |_| page.hovered.get().or_else(|| held().then(|| page.focus.get()).flatten()));
+    let index = memo(move || page.hovered.get().or_else(|| held().then(|| page.focus.get()).flatten()));
     let place = move || {
         let (index, chart) = (index.get()?, chart.get()?);
         let mark = chart.marks.iter().find(|mark| mark.index == index)?;

@@ -39,8 +39,8 @@ pub(crate) fn Explore() -> impl IntoView {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
         <TodayStrip/>
-        <Show when=move || first()><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
-        <div class="explore" class:stale=move || stale() class:hidden=move || bare() || first()>
+        <Show when=first><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
+        <div class="explore" class:stale=stale class:hidden=move || bare() || first()>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>
                 <TtftStrip/>

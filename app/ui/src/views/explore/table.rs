@@ -7,6 +7,7 @@ use engine::{link, text};
 use leptos::prelude::*;
 
 use crate::components::{Segments, handler};
+use crate::reactive::memo;
 use crate::services::{clipboard, location, screen};
 use crate::state::{Page, use_page};
 use crate::view_model::best::is_solid;
@@ -25,13 +26,13 @@ pub(super) fn Table() -> impl IntoView {
         Column::ALL.into_iter().filter(|column| column.default_shown()).collect::<BTreeSet<_>>(),
     );
     let all = RwSignal::new(false);
-    let ordered = Memo::new(move |_| {
+    let ordered = memo(move || {
         page.shown
             .get()
             .map(|shown| rows(&shown.view, filter.get(), sort.get(), page.price.get()))
             .unwrap_or_default()
     });
-    let visible = Memo::new(move |_| {
+    let visible = memo(move || {
         let (shown, price) = (page.shown.get(), page.price.get());
         let applies =
             |column: &Column| shown.as_ref().is_none_or(|shown| column.applies(Context { shown, price }));

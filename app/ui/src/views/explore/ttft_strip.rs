@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::handle::Handle;
 use crate::draw;
+use crate::reactive::{effect, memo};
 use crate::services::surface;
 use crate::state::use_page;
 use crate::view_model::form::show_number;
@@ -32,20 +33,20 @@ pub(super) fn TtftStrip() -> impl IntoView {
         },
         |_, _| true,
     );
-    Effect::new(move || {
+    effect(move || {
         if let Some(frame) = frame.get() {
             surface::follow_size(&frame, size);
         }
     });
-    Effect::new(move || {
+    effect(move || {
         if let (Some(canvas), Some(strip)) = (canvas.get(), strip.get()) {
             let palette = page.palette.get();
             surface::paint(&canvas, strip.size, |area| draw::strip::draw(area, &strip, &palette));
         }
     });
     // The scale at the start of a drag steers the whole of it.
-    Effect::new(move || frozen.set_value(if dragging.get() { strip.get_untracked() } else { None }));
-    let ttft = Memo::new(move |_| page.scenario.with(|scenario| scenario.sla.ttft_ms));
+    effect(move || frozen.set_value(if dragging.get() { strip.get_untracked() } else { None }));
+    let ttft = memo(move || page.scenario.with(|scenario| scenario.sla.ttft_ms));
     let set = move |ms: f64| page.edit(|scenario| scenario.sla.ttft_ms = ms);
     let drag = move |x: f64| {
         if let Some(strip) = frozen.get_value().or_else(|| strip.get_untracked()) {

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
 use crate::components::{CopyButton, MessageBox, Segments, handler};
+use crate::reactive::{effect, memo};
 use crate::services::{clipboard, location};
 use crate::state::{Page, use_page};
 use crate::view_model::export::{self, Tab};
@@ -43,12 +44,12 @@ pub(crate) fn Export() -> impl IntoView {
     let written: Written = RwSignal::new(None);
     follow(page, written);
     let file = RwSignal::new(0_usize);
-    Effect::new(move || {
+    effect(move || {
         page.tab.track();
         file.set(0);
     });
     let tabs = Tab::all().into_iter().map(|tab| (tab, tab.label())).collect::<Vec<_>>();
-    let files = Memo::new(move |_| match page.tab.get() {
+    let files = memo(move || match page.tab.get() {
         Tab::Files(format) => written.with(|written| match written {
             Some((of, Outcome::Files(manifest))) if *of == format => manifest.files.clone(),
             _ => Vec::new(),
@@ -89,7 +90,7 @@ pub(crate) fn Export() -> impl IntoView {
 /// Has the selected point written whenever it, the format or an option changes; only the newest answer counts.
 fn follow(page: Page, written: Written) {
     let asked = StoredValue::new(0_u32);
-    Effect::new(move || {
+    effect(move || {
         let Tab::Files(format) = page.tab.get() else { return };
         let Some(ask) = question(page, format) else {
             written.set(None);
@@ -211,7 +212,7 @@ fn all(page: Page) {
 /// The text, or why there is none.
 #[component]
 fn Body(written: Written, files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl IntoView {
-    let shown = Memo::new(move |_| files.with(|files| files.get(file.get()).cloned()));
+    let shown = memo(move || files.with(|files| files.get(file.get()).cloned()));
     let body = move || match shown.get() {
         Some(file) => view! { <Sheet file=file/> }.into_any(),
         None => match written.get() {

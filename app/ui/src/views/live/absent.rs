@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::Here;
 use crate::components::{MessageBox, handler};
+use crate::reactive::memo;
 use crate::services::live::Line;
 
 /// What stands above the screen while there is no connection; nothing while there is one.
@@ -17,11 +18,11 @@ pub(super) fn Absent(
 ) -> impl IntoView {
     let live = here.live;
     // The message changes with its reason; the seconds to the next try must not make it anew.
-    let reason = Memo::new(move |_| match live.line.get() {
+    let reason = memo(move || match live.line.get() {
         Line::Away(away, _) => Some(away),
         _ => None,
     });
-    let locked = Memo::new(move |_| match live.line.get() {
+    let locked = memo(move || match live.line.get() {
         Line::Locked(message) => Some(message),
         _ => None,
     });

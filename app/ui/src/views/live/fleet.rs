@@ -4,6 +4,7 @@ use engine::text::planner::{Says, planner_says};
 use leptos::prelude::*;
 
 use super::Here;
+use crate::reactive::memo;
 use crate::view_model::live::{BudgetVm, COUNTS, PoolVm, WorkerVm, budget, pools};
 
 /// The cards beside the timelines.
@@ -12,9 +13,9 @@ pub(super) fn Fleet(
     /// The screen.
     here: Here,
 ) -> impl IntoView {
-    let says = Memo::new(move |_| here.status(planner_says).unwrap_or_default());
-    let roles = Memo::new(move |_| here.status(pools).unwrap_or_default());
-    let gpus = Memo::new(move |_| here.status(budget));
+    let says = memo(move || here.status(planner_says).unwrap_or_default());
+    let roles = memo(move || here.status(pools).unwrap_or_default());
+    let gpus = memo(move || here.status(budget));
     let line = |Says { who, says }: Says| view! { <li><b>{who}</b><span>{says}</span></li> };
     view! {
         <section class="panel card" aria-label="What the planner says">

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Here;
 use crate::components::DecisionTable;
+use crate::reactive::memo;
 use crate::view_model::live::{EventVm, events, log};
 
 /// The log.
@@ -14,13 +15,13 @@ pub(super) fn Log(
 ) -> impl IntoView {
     let live = here.live;
     let clock = move || live.data.with_untracked(|data| data.clock);
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         here.status(|status| {
             live.data.with_untracked(|data| log(&data.run.decisions, status.slo, data.clock))
         })
         .unwrap_or_default()
     });
-    let reported = Memo::new(move |_| here.status(|status| events(status, clock())).unwrap_or_default());
+    let reported = memo(move || here.status(|status| events(status, clock())).unwrap_or_default());
     let event = |EventVm { time, warning, text }: EventVm| {
         let kind = if warning { "Warning " } else { "" };
         view! { <li class:stale=warning><time>{time}</time>" "<b>{kind}</b>{text}</li> }

@@ -48,7 +48,7 @@ pub(crate) fn Live() -> impl IntoView {
             {move || story().into_any()}
         </p>
         <Show when=move || live.snapshot.with(Option::is_some)>
-            <div class="live" class:aged=move || aged()>
+            <div class="live" class:aged=aged>
                 <Strip here=here/>
                 <Show when=move || here.status(|_| ()).is_some()>
                     <section class="panel lanes" aria-label="Timelines">

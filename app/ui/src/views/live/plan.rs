@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Here;
 use crate::components::handler;
+use crate::reactive::memo;
 use crate::services::screen;
 use crate::state::use_page;
 use crate::view_model::fragment::Screen;
@@ -16,11 +17,11 @@ pub(super) fn PlanCard(
     here: Here,
 ) -> impl IntoView {
     let page = use_page();
-    let made = Memo::new(move |_| {
+    let made = memo(move || {
         let (form, before) = (page.scenario.get(), page.today.get());
         here.status(|status| plan(status, &form, before.as_ref())).flatten()
     });
-    let compared = Memo::new(move |_| {
+    let compared = memo(move || {
         let point = page.today_point()?;
         here.status(|status| compare(&point, &status.observed))
     });

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::Here;
 use crate::components::{Glossed, MessageBox};
+use crate::reactive::memo;
 use crate::view_model::live::{LogRow, SourceVm, Tile, deployment, log, sources, tiles};
 
 /// The strip.
@@ -14,18 +15,18 @@ pub(super) fn Strip(
     here: Here,
 ) -> impl IntoView {
     let live = here.live;
-    let now = Memo::new(move |_| here.status(tiles));
+    let now = memo(move || here.status(tiles));
     let about = move || here.status(deployment).unwrap_or_default().join(" · ");
-    let last = Memo::new(move |_| {
+    let last = memo(move || {
         let clock = live.data.with_untracked(|data| data.clock);
         here.status(|status| log(&status.decisions, status.slo, clock).into_iter().next()).flatten()
     });
-    let told = Memo::new(move |_| {
+    let told = memo(move || {
         let now = live.now.get();
         live.snapshot
             .with(|snapshot| snapshot.as_ref().map_or_else(Vec::new, |snapshot| sources(snapshot, now)))
     });
-    let troubles = Memo::new(move |_| {
+    let troubles = memo(move || {
         told.with(|told| told.iter().filter_map(|source| source.message.clone()).collect::<Vec<_>>())
     });
     view! {
@@ -47,8 +48,7 @@ pub(super) fn Strip(
 const NAMES: [&str; 3] = ["SLO attainment", "TTFT", "ITL"];
 
 fn tile(name: &'static str, now: Memo<Option<[Tile; 3]>>) -> impl IntoView {
-    let own =
-        Memo::new(move |_| now.with(|tiles| tiles.as_ref()?.iter().find(|tile| tile.name == name).cloned()));
+    let own = memo(move || now.with(|tiles| tiles.as_ref()?.iter().find(|tile| tile.name == name).cloned()));
     let stand = move || own.with(|tile| tile.as_ref().map_or(Stand::Unknown, |tile| tile.stand));
     let words = move || {
         let mark = match stand() {

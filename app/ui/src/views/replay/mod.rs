@@ -11,6 +11,7 @@ use engine::text::Message;
 use leptos::prelude::*;
 
 use crate::components::{MessageBox, Segments, Timeline, handler};
+use crate::reactive::{effect, memo};
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
 use crate::view_model::replay::{Against, Form, Group};
@@ -37,17 +38,17 @@ fn candidate(page: Page) -> Option<Candidate> {
 /// Asks for the step times of the point, and replays whatever changes.
 fn follow(page: Page) -> Memo<Own> {
     let replay = page.replay;
-    let wants = Memo::new(move |_| replay.form.with(|form| form.own));
-    let point = Memo::new(move |_| {
+    let wants = memo(move || replay.form.with(|form| form.own));
+    let point = memo(move || {
         let done = page.engine.phase.with(|phase| *phase == Phase::Done);
         (wants.get() && done).then(|| candidate(page)).flatten()
     });
-    Effect::new(move || {
+    effect(move || {
         if let Some(candidate) = point.get() {
             page.engine.ask_speeds(candidate);
         }
     });
-    let own = Memo::new(move |_| {
+    let own = memo(move || {
         let asked = point.get();
         page.engine.speeds.with(|speeds| match (asked, speeds) {
             (Some(asked), Some((told, outcome))) if asked == *told => match outcome {
@@ -57,7 +58,7 @@ fn follow(page: Page) -> Memo<Own> {
             _ => Own::Waiting,
         })
     });
-    Effect::new(move || {
+    effect(move || {
         replay.form.track();
         replay.trace.track();
         match (wants.get(), own.get()) {
@@ -105,7 +106,7 @@ pub(crate) fn Replay() -> impl IntoView {
             <div class="run">
                 {move || refusal().map(|message| view! { <MessageBox message=message urgent=true/> }).into_any()}
                 <Headline/>
-                <section class="panel lanes" aria-label="Timelines" class:going=move || busy()>
+                <section class="panel lanes" aria-label="Timelines" class:going=busy>
                     <div class="plothead">
                         <h2>"Timelines"</h2>
                         <span class="note" id="replay-share">{move || if busy() { format!("{} done", engine::format::percent(share()).trim_start_matches('+')) } else { String::new() }.into_any()}</span>

@@ -5,6 +5,7 @@ use engine::text::{self, planner};
 use leptos::prelude::*;
 
 use crate::components::DecisionTable;
+use crate::reactive::memo;
 use crate::state::use_page;
 use crate::view_model::live::log;
 use crate::view_model::replay::{FigureRow, figures};
@@ -13,8 +14,8 @@ use crate::view_model::replay::{FigureRow, figures};
 #[component]
 pub(super) fn Headline() -> impl IntoView {
     let replay = use_page().replay;
-    let over = Memo::new(move |_| replay.first.with(|going| going.summary));
-    let says = Memo::new(move |_| {
+    let over = memo(move || replay.first.with(|going| going.summary));
+    let says = memo(move || {
         let summary = over.get()?;
         let (slo, planned) = replay.form.with_untracked(|form| (form.slo, form.planned));
         let course =
@@ -42,9 +43,8 @@ pub(super) fn Headline() -> impl IntoView {
 #[component]
 pub(super) fn Figures() -> impl IntoView {
     let replay = use_page().replay;
-    let first = Memo::new(move |_| replay.first.with(|going| going.summary));
-    let second =
-        Memo::new(move |_| replay.second.with(|going| going.as_ref().and_then(|going| going.summary)));
+    let first = memo(move || replay.first.with(|going| going.summary));
+    let second = memo(move || replay.second.with(|going| going.as_ref().and_then(|going| going.summary)));
     let compared = move || replay.second.with(Option::is_some);
     let changes = move |other: bool| {
         replay.data.with(|data| {
@@ -90,7 +90,7 @@ pub(super) fn Decisions(
     cursor: RwSignal<Option<u64>>,
 ) -> impl IntoView {
     let replay = use_page().replay;
-    let rows = Memo::new(move |_| replay.data.with(|data| log(&data.run.decisions, data.slo, data.clock)));
+    let rows = memo(move || replay.data.with(|data| log(&data.run.decisions, data.slo, data.clock)));
     let last = move || {
         replay
             .data

@@ -73,7 +73,7 @@ pub(super) fn StoryPicker() -> impl IntoView {
             <h2>"Traffic"</h2>
             <div class="stories" role="group" aria-label="Stories">
                 {stories.collect_view()}
-                <label class="story file" class:on=move || traced()>
+                <label class="story file" class:on=traced>
                     "Trace file…"
                     <input
                         id="trace-file"

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
 use crate::components::{ChooseFiles, DropPanel, MessageBox, TakeFiles, handler};
+use crate::reactive::effect;
 use crate::services::screen;
 use crate::state::{Page, use_page};
 use crate::view_model::today::Today;
@@ -36,7 +37,7 @@ pub(super) fn Bring(
     let page = use_page();
     let pasted = RwSignal::new(String::new());
     let reading = RwSignal::new(None::<Reading>);
-    Effect::new(move || screen::focus("bring-text"));
+    effect(move || screen::focus("bring-text"));
     read(page, pasted, reading);
     let take: TakeFiles = Arc::new(move |files| {
         let texts: Vec<String> = files.into_iter().map(|(_, text)| text).collect();
@@ -94,7 +95,7 @@ pub(super) fn Bring(
 /// Has the text read whenever it changes; only the newest answer counts.
 fn read(page: Page, pasted: RwSignal<String>, reading: RwSignal<Option<Reading>>) {
     let asked = StoredValue::new(0_u32);
-    Effect::new(move || {
+    effect(move || {
         let text = pasted.get();
         let number = asked.try_update_value(|asked| {
             *asked = asked.wrapping_add(1);

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use worker::reading::Reading;
 
 use crate::components::{ChooseFiles, DropPanel, MessageBox, TakeFiles, handler};
+use crate::reactive::effect;
 use crate::services::screen;
 use crate::state::use_page;
 
@@ -19,8 +20,8 @@ pub(super) fn OwnModel(
 ) -> impl IntoView {
     let page = use_page();
     let (config, quant) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
-    Effect::new(move || screen::focus("own-config"));
-    Effect::new(move || {
+    effect(move || screen::focus("own-config"));
+    effect(move || {
         let of = |signal: RwSignal<String>| Some(signal.get()).filter(|text| !text.trim().is_empty());
         page.engine.read(of(config), of(quant));
     });
