@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::handler;
+use crate::components::{When, handler};
 use crate::services::screen;
 use crate::state::{MAX_PINS, Page};
 use crate::view_model::fragment::Screen;
@@ -21,11 +21,11 @@ pub fn App() -> impl IntoView {
         <TopBar/>
         <ScenarioBar/>
         <main id="answer" tabindex="-1">
-            <Show when=move || on(Screen::Explore)><Explore/></Show>
-            <Show when=move || on(Screen::Export)><Export/></Show>
-            <Show when=move || on(Screen::Replay)><Replay/></Show>
-            <Show when=move || on(Screen::Live)><Live/></Show>
-            <Show when=move || on(Screen::Coverage)><Coverage/></Show>
+            <When holds=move || on(Screen::Explore)><Explore/></When>
+            <When holds=move || on(Screen::Export)><Export/></When>
+            <When holds=move || on(Screen::Replay)><Replay/></When>
+            <When holds=move || on(Screen::Live)><Live/></When>
+            <When holds=move || on(Screen::Coverage)><Coverage/></When>
         </main>
         <PinTray/>
         <LiveRegion/>

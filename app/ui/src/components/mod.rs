@@ -11,6 +11,7 @@ mod segments;
 mod select;
 mod term;
 mod timeline;
+mod when;
 
 pub(crate) use combobox::Combobox;
 pub(crate) use copy_button::CopyButton;
@@ -23,3 +24,4 @@ pub(crate) use segments::Segments;
 pub(crate) use select::Select;
 pub(crate) use term::Glossed;
 pub(crate) use timeline::Timeline;
+pub(crate) use when::When;

@@ -3,7 +3,7 @@
 use engine::{format, text};
 use leptos::prelude::*;
 
-use crate::components::handler;
+use crate::components::{When, handler};
 use crate::state::{Pin, use_page};
 use crate::view_model::form;
 
@@ -30,12 +30,12 @@ pub(crate) fn PinTray() -> impl IntoView {
         }).collect_view()
     };
     view! {
-        <Show when=move || !page.pins.with(Vec::is_empty)>
+        <When holds=move || !page.pins.with(Vec::is_empty)>
             <footer class="tray">
                 <ol aria-label="Pins">{move || pins().into_any()}</ol>
                 <span class="hint">"1–6 recall a pin · P pins · Esc drops the selection"</span>
             </footer>
-        </Show>
+        </When>
     }
 }
 

@@ -10,7 +10,7 @@ use engine::problem::Field;
 use engine::scenario::{Goal, Place, Scenario};
 use leptos::prelude::*;
 
-use crate::components::{Combobox, NumberField, Select, handler};
+use crate::components::{Combobox, NumberField, Select, When, handler};
 use crate::reactive::memo;
 use crate::services::engine::Phase;
 use crate::state::{Page, use_page};
@@ -55,8 +55,8 @@ pub(crate) fn ScenarioBar() -> impl IntoView {
                 <Traffic/>
                 <Targets/>
                 <More/>
-                <Show when=move || own.get()><OwnModel open=own/></Show>
-                <Show when=move || bring.get()><Bring open=bring/></Show>
+                <When holds=move || own.get()><OwnModel open=own/></When>
+                <When holds=move || bring.get()><Bring open=bring/></When>
             </div>
             <Stories bring=bring/>
         </section>

@@ -50,7 +50,7 @@ pub(super) fn HoverCard(
         <div
             class="hover-card"
             class:hidden=move || place().is_none()
-            class:held=move || held()
+            class:held=held
             class:left=move || place().is_some_and(|place| place.2)
             class:up=move || place().is_some_and(|place| place.3)
             style:left=move || px(place().map_or(0.0, |place| place.0))

@@ -13,6 +13,7 @@ mod ttft_strip;
 
 use leptos::prelude::*;
 
+use crate::components::When;
 use crate::services::engine::Phase;
 use crate::state::use_page;
 use best::BestCard;
@@ -39,7 +40,7 @@ pub(crate) fn Explore() -> impl IntoView {
         <h1 class="offscreen">"Explore deployments"</h1>
         <Notices/>
         <TodayStrip/>
-        <Show when=first><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></Show>
+        <When holds=move || first()><div inner_html=move || page.first_paint.get_value().unwrap_or_default()></div></When>
         <div class="explore" class:stale=stale class:hidden=move || bare() || first()>
             <section class="panel plot" aria-label="Frontier">
                 <Chart/>

@@ -141,7 +141,7 @@ fn Body(ordered: Memo<Vec<Row>>, visible: Memo<Vec<Column>>, all: RwSignal<bool>
                     <tr
                         id=row_id(at)
                         tabindex=move || if stop() { "0" } else { "-1" }
-                        class:sel=move || focused()
+                        class:sel=focused
                         class:hover=move || page.hovered.get() == Some(index)
                         aria-selected=move || focused().to_string()
                         on:focus=handler(move |_| page.hovered.set(Some(index)))

@@ -4,7 +4,7 @@ use engine::format;
 use engine::text::Message;
 use leptos::prelude::*;
 
-use crate::components::{MessageBox, handler};
+use crate::components::{MessageBox, When, handler};
 use crate::state::use_page;
 use crate::view_model::today::Standing;
 
@@ -25,12 +25,12 @@ pub(super) fn TodayStrip() -> impl IntoView {
         })
     };
     view! {
-        <Show when=move || page.today.with(Option::is_some)>
+        <When holds=move || page.today.with(Option::is_some)>
             <section class="panel standing" aria-label="What runs today" aria-live="polite">
                 {move || content().into_any()}
                 <button type="button" class="ghost small" on:click=handler(forget)>"Forget it"</button>
             </section>
-        </Show>
+        </When>
     }
 }
 

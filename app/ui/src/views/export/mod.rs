@@ -10,7 +10,7 @@ use engine::text::{self, Message};
 use leptos::prelude::*;
 use worker::papers::{Answer, Ask};
 
-use crate::components::{CopyButton, MessageBox, Segments, handler};
+use crate::components::{CopyButton, MessageBox, Segments, When, handler};
 use crate::reactive::{effect, memo};
 use crate::services::{clipboard, location};
 use crate::state::{Page, use_page};
@@ -78,9 +78,9 @@ pub(crate) fn Export() -> impl IntoView {
             <aside class="panel side" aria-label="Options and checks">
                 <About/>
                 <OptionFields/>
-                <Show when=move || page.tab.get() != Tab::Figures>
+                <When holds=move || page.tab.get() != Tab::Figures>
                     <Checks outcome=Signal::derive(move || written.get().map(|(_, outcome)| outcome))/>
-                </Show>
+                </When>
                 <Share/>
             </aside>
         </div>
@@ -155,13 +155,13 @@ fn Head(files: Memo<Vec<File>>, file: RwSignal<usize>) -> impl IntoView {
                 <button type="button" class="ghost" disabled=move || blocked.get() title="Every format that this point can be written in, in one archive" on:click=handler(move |_| all(page))>"All as zip"</button>
             </div>
         </div>
-        <Show when=move || files.with(|files| files.len() > 1)>
+        <When holds=move || files.with(|files| files.len() > 1)>
             <div class="filenames" role="group" aria-label="Files">
                 {move || names().into_iter().enumerate().map(|(at, name)| view! {
                     <button type="button" aria-pressed=move || (file.get() == at).to_string() on:click=handler(move |_| file.set(at))>{name}</button>
                 }).collect_view().into_any()}
             </div>
-        </Show>
+        </When>
     }
 }
 

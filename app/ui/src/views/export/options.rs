@@ -3,7 +3,7 @@
 use engine::manifest::{DgdApi, Dynamo, Format, ModelCache, Options, PlannerUse, Strategy};
 use leptos::prelude::*;
 
-use crate::components::{Select, handler};
+use crate::components::{Select, When, handler};
 use crate::state::use_page;
 use crate::view_model::export::Tab;
 use crate::view_model::form::Choice;
@@ -39,26 +39,26 @@ pub(super) fn OptionFields() -> impl IntoView {
                     <TextField id="claim" label="Model volume claim" placeholder="none" value=|options| options.extras.model_cache.as_ref().map(|cache| cache.claim.clone()) set=set_claim/>
                     <TextField id="model-path" label="Model folder on it" placeholder="a Hugging Face cache" value=|options| options.extras.model_cache.as_ref().and_then(|cache| cache.path.clone()) set=set_path/>
                     <PlannerChoice/>
-                    <Show when=move || page.tab.get() == Tab::Files(Format::Dgdr)>
+                    <When holds=move || page.tab.get() == Tab::Files(Format::Dgdr)>
                         <Choose id="strategy" label="Profiler" choices=vec![("rapid", "predicts"), ("thorough", "measures on GPUs")]
                             value=|options| if options.extras.strategy == Strategy::Thorough { "thorough" } else { "rapid" }
                             set=|options, name| options.extras.strategy = if name == "thorough" { Strategy::Thorough } else { Strategy::Rapid }/>
                         <Choose id="apply" label="Outcome" choices=vec![("review", "waits for review"), ("apply", "is deployed at once")]
                             value=|options| if options.auto_apply { "apply" } else { "review" }
                             set=|options, name| options.auto_apply = name == "apply"/>
-                    </Show>
-                    <Show when=move || page.tab.get() == Tab::Files(Format::Dgd)>
+                    </When>
+                    <When holds=move || page.tab.get() == Tab::Files(Format::Dgd)>
                         <Choose id="api" label="API" choices=vec![("v1beta1", "v1beta1"), ("v1alpha1", "v1alpha1, deprecated")]
                             value=|options| if options.extras.api == DgdApi::V1Alpha1 { "v1alpha1" } else { "v1beta1" }
                             set=|options, name| options.extras.api = if name == "v1alpha1" { DgdApi::V1Alpha1 } else { DgdApi::V1Beta1 }/>
-                    </Show>
+                    </When>
                     <div class="switches">
                         <Switch label="Route by cached prefixes" value=|options| options.extras.kv_router set=|options, on| options.extras.kv_router = on/>
                         <Switch label="Pin to nodes with this GPU" value=|options| options.extras.pin_nodes set=|options, on| options.extras.pin_nodes = on/>
                         <Switch label="Trust code of the model" value=|options| options.extras.trust_remote_code set=|options, on| options.extras.trust_remote_code = on/>
-                        <Show when=move || page.tab.get() == Tab::Files(Format::Dgdr)>
+                        <When holds=move || page.tab.get() == Tab::Files(Format::Dgdr)>
                             <Switch label="Mock the engines" value=|options| options.extras.mocker set=|options, on| options.extras.mocker = on/>
-                        </Show>
+                        </When>
                     </div>
                 </div>
             </details>

@@ -3,7 +3,7 @@
 use engine::manifest::File;
 use leptos::prelude::*;
 
-use crate::components::handler;
+use crate::components::{When, handler};
 use crate::services::screen;
 
 /// The text; the line under the pointer, or under the arrow keys, says why it is there.
@@ -58,11 +58,11 @@ pub(super) fn Sheet(file: File) -> impl IntoView {
         <pre class="yaml" tabindex="0" role="region" aria-label="Text; arrow keys walk the lines that have a reason" on:keydown=handler(key) on:pointermove=handler(point) on:pointerdown=handler(point)>
             <code>{lines}</code>
         </pre>
-        <Show when=move || has_reasons>
+        <When holds=move || has_reasons>
             <p class="reason" aria-live="polite">
                 {move || said().map_or_else(|| view! { <span>"Point at a line, or walk with the arrow keys, to see which choice made it."</span> }.into_any(), IntoAny::into_any)}
             </p>
-        </Show>
+        </When>
     }
 }
 

@@ -10,7 +10,7 @@ use engine::cluster::ClusterStatus;
 use engine::text::live::simulated;
 use leptos::prelude::*;
 
-use crate::components::{Segments, Timeline, handler};
+use crate::components::{Segments, Timeline, When, handler};
 use crate::services::live::{Line, Live as Feed};
 use crate::view_model::live::Span;
 use absent::Absent;
@@ -47,10 +47,10 @@ pub(crate) fn Live() -> impl IntoView {
             <span class="badge weak">"simulated"</span>
             {move || story().into_any()}
         </p>
-        <Show when=move || live.snapshot.with(Option::is_some)>
+        <When holds=move || live.snapshot.with(Option::is_some)>
             <div class="live" class:aged=aged>
                 <Strip here=here/>
-                <Show when=move || here.status(|_| ()).is_some()>
+                <When holds=move || here.status(|_| ()).is_some()>
                     <section class="panel lanes" aria-label="Timelines">
                         <Heading here=here/>
                         <Timeline data=live.data cursor=here.cursor label="Moment on the timelines"/>
@@ -60,9 +60,9 @@ pub(crate) fn Live() -> impl IntoView {
                         <PlanCard here=here/>
                     </aside>
                     <Log here=here/>
-                </Show>
+                </When>
             </div>
-        </Show>
+        </When>
         <p class="offscreen" aria-live="polite" id="live-said">{move || live.said.get().into_any()}</p>
     }
 }
