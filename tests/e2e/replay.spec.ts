@@ -72,7 +72,7 @@ test('the workers of a point on Explore are replayed', async ({ page }) => {
   await answered(page);
   await page.getByRole('link', { name: 'Replay' }).click();
   await over(page);
-  await page.getByText('of the point on Explore').click();
+  await page.getByRole('radio', { name: 'of the point on Explore' }).check({ force: true });
   await expect(page.locator('#replay-workers')).toContainText('tp');
   await over(page);
   await expect(page).toHaveURL(/#replay\..*own/);

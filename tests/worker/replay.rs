@@ -92,9 +92,9 @@ fn a_run_that_cannot_be_says_why() {
 #[test]
 fn a_trace_comes_in_pieces_and_is_replayed() {
     let mut host = Host::new();
-    let text: String = (0..1000)
-        .map(|at| format!("{{\"timestamp\": {}, \"input_length\": 1000, \"output_length\": 50}}\n", at * 250))
-        .collect();
+    let row =
+        |at: u32| format!("{{\"timestamp\": {}, \"input_length\": 1000, \"output_length\": 50}}", at * 250);
+    let text = (0..1000).map(row).collect::<Vec<_>>().join("\n");
     let pieces: Vec<_> = text.as_bytes().chunks(9_999).collect();
     for (at, piece) in pieces.iter().enumerate() {
         let ends = at + 1 == pieces.len();

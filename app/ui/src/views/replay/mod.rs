@@ -138,14 +138,16 @@ fn Comparing() -> impl IntoView {
         replay.form.update(|form| form.against = Against::Kept);
     };
     view! {
-        <span class="note">"dashed:"</span>
-        <Segments
-            label="Compare with"
-            options=options
-            value=Signal::derive(move || replay.form.with(|form| form.against))
-            set=move |against| replay.form.update(|form| form.against = against)
-        />
-        <button type="button" class="ghost small" on:click=handler(keep) title="Keeps these settings; what you change then is compared with them">"Keep to compare"</button>
+        <div class="comparing">
+            <span class="note">"Dashed beside it:"</span>
+            <Segments
+                label="Compare with"
+                options=options
+                value=Signal::derive(move || replay.form.with(|form| form.against))
+                set=move |against| replay.form.update(|form| form.against = against)
+            />
+            <button type="button" class="ghost small" on:click=handler(keep) title="Keeps these settings; what you change then is compared with them">"Keep to compare"</button>
+        </div>
     }
 }
 

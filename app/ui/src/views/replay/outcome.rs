@@ -8,7 +8,7 @@ use crate::components::DecisionTable;
 use crate::reactive::memo;
 use crate::state::use_page;
 use crate::view_model::live::log;
-use crate::view_model::replay::{FigureRow, figures};
+use crate::view_model::replay::{Against, FigureRow, figures};
 
 /// The course of the run.
 #[component]
@@ -46,6 +46,10 @@ pub(super) fn Figures() -> impl IntoView {
     let first = memo(move || replay.first.with(|going| going.summary));
     let second = memo(move || replay.second.with(|going| going.as_ref().and_then(|going| going.summary)));
     let compared = move || replay.second.with(Option::is_some);
+    let other_name = move || {
+        let kept = replay.form.with(|form| form.against) == Against::Kept;
+        if kept { "Kept settings" } else { "Static fleet" }
+    };
     let changes = move |other: bool| {
         replay.data.with(|data| {
             if other {
@@ -66,7 +70,7 @@ pub(super) fn Figures() -> impl IntoView {
                     <thead><tr>
                         <th><span class="cell">"Whole run"</span></th>
                         <th class="num"><span class="cell">"This run"</span></th>
-                        <th class="num" class:hidden=move || !compared()><span class="cell">"Compared with"</span></th>
+                        <th class="num" class:hidden=move || !compared()><span class="cell">{move || other_name().into_any()}</span></th>
                     </tr></thead>
                     <tbody>
                         {move || rows().into_iter().map(|FigureRow { name, first, second }| view! {
