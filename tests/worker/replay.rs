@@ -47,7 +47,7 @@ fn two_runs_go_side_by_side_and_every_moment_is_told_once() {
     let news = all(&mut host);
     for (id, changes) in [(1, 2), (2, 0)] {
         let of: Vec<_> = news.iter().filter(|news| news.id == id).collect();
-        assert!(of.len() > 3, "it is told as it goes");
+        assert!(of.len() > 1, "it is told as it goes");
         assert!(of.windows(2).all(|pair| pair[0].share <= pair[1].share));
         let times: Vec<_> = of.iter().flat_map(|news| &news.samples).map(|sample| sample.at_ms).collect();
         assert!(times.len() > 1000 && times.windows(2).all(|pair| pair[0] + 1000 == pair[1]));
