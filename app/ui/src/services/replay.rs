@@ -61,6 +61,8 @@ pub(crate) struct Replay {
     pub(crate) first: RwSignal<Going>,
     /// What it is compared with; none stands while there is none.
     pub(crate) second: RwSignal<Option<Going>>,
+    /// Whether something was changed that is not replayed yet.
+    pub(crate) waits: RwSignal<bool>,
     /// The timelines of both.
     pub(crate) data: RwSignal<TimelineData>,
     /// The trace.
@@ -82,6 +84,7 @@ impl Replay {
             kept: RwSignal::new(None),
             first: RwSignal::new(Going::default()),
             second: RwSignal::new(None),
+            waits: RwSignal::new(false),
             data: RwSignal::new(TimelineData::default()),
             trace: RwSignal::new(Trace::None),
             failure: RwSignal::new(None),
@@ -108,7 +111,11 @@ impl Replay {
 
     /// Replays the form after a short rest; `own` are the workers of a point.
     pub(crate) fn replay(self, own: Option<Fleets>) {
-        let rest = Timeout::new(REST_MS, move || self.begin(own.as_ref()));
+        self.waits.set(true);
+        let rest = Timeout::new(REST_MS, move || {
+            self.waits.set(false);
+            self.begin(own.as_ref());
+        });
         self.resting.set_value(Some(rest));
     }
 

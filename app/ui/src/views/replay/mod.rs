@@ -86,6 +86,9 @@ pub(crate) fn Replay() -> impl IntoView {
         replay.failure.get().or(waits).or(first)
     };
     let share = move || {
+        if replay.waits.get() {
+            return 0.0;
+        }
         let second = replay.second.with(|going| going.as_ref().map_or(1.0, |going| going.share));
         f64::midpoint(replay.first.with(|going| going.share), second)
     };
