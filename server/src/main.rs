@@ -32,11 +32,11 @@ async fn start(config: Config) -> Result<(), StartError> {
     let listener = bind(config.listen, &access).await?;
     let address =
         listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
-    live::start(&config, &hub)?;
-    let state = AppState::new(config.site, hub, access);
+    let state = AppState::new(config.site.clone(), hub.clone(), access);
     if let Some(message) = state.missing() {
         warn!("{message}");
     }
+    live::start(&config, &hub)?;
     // The signals are caught before the address is announced: whoever reads it may send one.
     let signals = signals()?;
     // A closed standard output is no reason not to serve.
