@@ -97,7 +97,7 @@ pub const TARGETS: [(&str, Target, &str); 3] = [
 
 /// How it forecasts: word, kind, name.
 pub const PREDICTORS: [(&str, PredictorKind, &str); 3] = [
-    ("constant", PredictorKind::Constant, "the last window"),
+    ("last", PredictorKind::Constant, "the last window"),
     ("kalman", PredictorKind::Kalman, "Kalman filter"),
     ("average", PredictorKind::MovingAverage, "moving average"),
 ];
@@ -109,5 +109,5 @@ pub fn target_word(target: Target) -> &'static str {
 
 /// Word of a predictor.
 pub fn predictor_word(kind: PredictorKind) -> &'static str {
-    PREDICTORS.iter().find(|(_, one, _)| *one == kind).map_or("constant", |(word, ..)| word)
+    PREDICTORS.iter().find(|(_, one, _)| *one == kind).map_or("last", |(word, ..)| word)
 }
