@@ -182,7 +182,7 @@ mod tests {
         let mut gzip = packed(ROWS);
         gzip.truncate(gzip.len() - 5);
         assert!(matches!(read(&[&gzip], 1000), Err(TraceError::Unpack(_))));
-        let broken = packed("{\"timestamp\": 1}");
+        let broken = packed("{\"timestamp\": 1, \"input_length\": 3}");
         assert!(matches!(read(&[&broken], 1000), Err(TraceError::Line { line: 1, .. })));
         assert_eq!(read(&[b"x"], 1000), Err(TraceError::Unknown { line: 1, start: "x".to_owned() }));
         assert_eq!(read(&[], 1000), Err(TraceError::Empty));

@@ -117,7 +117,7 @@ impl Field {
             Self::Busy => facts("min", ("Busy for", "min"), Traffic, (0.1, 10_080.0), false),
             Self::Calm => facts("calm", ("Calm rate", "req/s"), Traffic, (0.0, 100_000.0), false),
             Self::Peak => facts("peak", ("Busy rate", "req/s"), Traffic, (0.0, 100_000.0), false),
-            Self::Burst => facts("burst", ("All at once", "req"), Traffic, (0.0, 1e6), true),
+            Self::Burst => facts("crowd", ("All at once", "req"), Traffic, (0.0, 1e6), true),
             Self::CalmIsl => facts("cisl", ("Calm ISL", "tok"), Traffic, (1.0, 4e6), true),
             Self::CalmOsl => facts("cosl", ("Calm OSL", "tok"), Traffic, (1.0, 1e6), true),
             Self::Isl => facts("isl", ("ISL", "tok"), Traffic, (1.0, 4e6), true),
